@@ -1,0 +1,43 @@
+# Flags of every target: warnings are errors, asserts stay on, release is hardened.
+# Dependencies are found once here.
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# CMake's Release defines NDEBUG; an assertion that guards a decision belongs in production too.
+string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
+string(REPLACE "-O3" "-O2" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
+
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+include(CheckPIESupported)
+check_pie_supported()
+
+add_library(sotto_flags INTERFACE)
+target_compile_options(sotto_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Wcast-align -Wundef -Wnull-dereference -Werror -fno-omit-frame-pointer)
+# g++ 12 reports uninitialised or dangling memory inside the standard library once it inlines it.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(sotto_flags INTERFACE
+    -Wno-null-dereference -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread
+    -Wno-maybe-uninitialized)
+endif()
+
+if(SOTTO_SANITIZE)
+  target_compile_options(sotto_flags INTERFACE -fsanitize=${SOTTO_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(sotto_flags INTERFACE -fsanitize=${SOTTO_SANITIZE})
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(sotto_flags INTERFACE -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+  target_compile_definitions(sotto_flags INTERFACE _FORTIFY_SOURCE=2)
+  target_link_options(sotto_flags INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
+endif()
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(GNUTLS REQUIRED IMPORTED_TARGET gnutls)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)

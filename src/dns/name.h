@@ -1,0 +1,62 @@
+// Domain names on the wire (RFC 1035 §3.1, §4.1.4): checked once, then plain octets.
+// Test: tests/unit/dns/name_test.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "dns/constants.h"
+#include "dns/wire.h"
+
+namespace sotto {
+
+// An uncompressed name, wire format, the root's zero octet included; 1 to 255 octets.
+class Name {
+ public:
+  Name() = default;  // the root
+
+  // octets: a valid uncompressed name.
+  static Name from_octets(std::span<const std::uint8_t> octets);
+
+  std::span<const std::uint8_t> octets() const { return {octets_.data(), length_}; }
+  std::uint8_t* data() { return octets_.data(); }
+
+  friend bool operator==(const Name& left, const Name& right);  // octet for octet
+
+ private:
+  friend Result<Name> read_name(WireReader& reader, std::span<const std::uint8_t> message);
+
+  std::uint8_t length_ = 1;
+  std::array<std::uint8_t, name_octets_max> octets_{};
+};
+
+// Reads a possibly compressed name at the reader's position and leaves the reader behind it.
+// message: the whole message the reader reads, for pointers.
+Result<Name> read_name(WireReader& reader, std::span<const std::uint8_t> message);
+
+// Octets of the uncompressed name at the start of octets, or 0 if there is no valid one: cut short,
+// longer than 255 octets, a pointer or a reserved label type in it.
+std::size_t plain_name_octets(std::span<const std::uint8_t> octets);
+
+// ASCII letters to lower case (RFC 4343); length octets pass unharmed, as they are below 'A'.
+inline std::uint8_t fold_case(std::uint8_t octet) {
+  return octet >= 'A' && octet <= 'Z' ? static_cast<std::uint8_t>(octet | 0x20U) : octet;
+}
+
+// Both uncompressed wire format.
+bool equal_names(std::span<const std::uint8_t> left, std::span<const std::uint8_t> right);
+
+// Is name equal to parent or below it? Both uncompressed wire format.
+bool is_at_or_below(std::span<const std::uint8_t> name, std::span<const std::uint8_t> parent);
+
+// Presentation format with escapes (RFC 1035 §5.1), always ASCII and with the final dot: "www.example.".
+std::string name_to_text(std::span<const std::uint8_t> name);
+
+// Reads presentation format, with or without the final dot. Error::bad_text.
+Result<Name> name_from_text(std::string_view text);
+
+}  // namespace sotto

@@ -1,0 +1,62 @@
+// What is asked of upstreams, and the octets that ask it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "dns/constants.h"
+
+namespace sotto {
+
+// The key of coalescing and cache: two queries with equal questions have the same answer.
+// Compare and hash key(): lower-case name, type, class and the flags that change answers.
+class Question {
+ public:
+  struct Flags {
+    bool recursion_desired = true;
+    bool checking_disabled = false;
+    bool dnssec_ok = false;
+    friend bool operator==(const Flags&, const Flags&) = default;
+  };
+
+  Question() = default;  // the root, type 0
+  // qname: valid, uncompressed, any case.
+  Question(std::span<const std::uint8_t> qname, std::uint16_t qtype, std::uint16_t qclass, Flags flags);
+
+  // Lower case.
+  std::span<const std::uint8_t> name() const { return {octets_.data(), name_length_}; }
+  std::uint16_t type() const;
+  std::uint16_t qclass() const;
+  Flags flags() const;
+
+  // Valid as long as this object.
+  std::span<const std::uint8_t> key() const { return {octets_.data(), name_length_ + suffix_octets}; }
+
+  friend bool operator==(const Question& left, const Question& right);
+
+  // Does the question section of this message, right after its header, ask this name (in any case),
+  // type and class, and nothing else? RFC 5452 §9.1.
+  bool matches(std::span<const std::uint8_t> message) const;
+
+ private:
+  static constexpr std::size_t suffix_octets = 5;  // type, class, flags
+  std::uint8_t name_length_ = 1;
+  std::array<std::uint8_t, name_octets_max + suffix_octets> octets_{};
+};
+
+struct QueryShape {
+  bool edns = true;                                   // false for a server that answers FORMERR to EDNS
+  std::size_t padding_block = query_padding_block;    // 0: no padding
+  bool keepalive = true;                              // ask for edns-tcp-keepalive (RFC 7828 §3.2.1)
+};
+
+inline constexpr std::size_t upstream_query_octets_max = 512;
+
+// Writes a whole query message (no length prefix): AD=1 always (RFC 6840 §5.7), RD, CD and DO as the
+// question says, our own OPT with padding last. Returns its octets; buffer holds
+// upstream_query_octets_max.
+std::size_t write_upstream_query(const Question& question, std::uint16_t id, const QueryShape& shape,
+                                 std::span<std::uint8_t> buffer);
+
+}  // namespace sotto

@@ -1,0 +1,78 @@
+// What a TLS client trusts and remembers, shared by all workers: trust lists, pins, session tickets.
+// Test: tests/unit/transport/tls_engine_test.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "base/error.h"
+#include "transport/address.h"
+
+namespace sotto {
+
+// SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7858 §4.2).
+using SpkiPin = std::array<std::uint8_t, 32>;
+
+// "sha256/BASE64". Error::bad_pin.
+Result<SpkiPin> parse_pin(std::string_view text);
+
+// Certificates of authorities and the GnuTLS credentials made of them. Immutable and thread-safe
+// once loaded; loading takes milliseconds and megabytes, so it is loaded once per distinct file.
+class TlsTrust {
+ public:
+  // An empty path means the system's store. Error::bad_certificate_file if nothing can be read.
+  static Result<std::shared_ptr<const TlsTrust>> load(const std::string& ca_file);
+  ~TlsTrust();
+  TlsTrust(const TlsTrust&) = delete;
+  TlsTrust& operator=(const TlsTrust&) = delete;
+
+  std::size_t certificates() const { return certificates_; }
+  const std::string& ca_file() const { return ca_file_; }
+
+ private:
+  friend class TlsEngine;
+  TlsTrust() = default;
+  struct Credentials;
+  std::unique_ptr<Credentials> credentials_;
+  std::size_t certificates_ = 0;
+  std::string ca_file_;
+};
+
+// Who must be at the other end. Everything here is part of a ticket's key: a session is resumed only
+// towards the same endpoint under the same expectations.
+struct TlsPeerIdentity {
+  SocketAddress endpoint;
+  std::string auth_name;        // empty: the endpoint's IP must be in the certificate's SAN
+  std::vector<SpkiPin> pins;    // empty: none; else one certificate of the chain must match one of them
+  std::string ca_file;
+
+  std::string expected() const { return auth_name.empty() ? endpoint.ip.text() : auth_name; }
+  friend bool operator==(const TlsPeerIdentity&, const TlsPeerIdentity&) = default;
+  friend auto operator<=>(const TlsPeerIdentity&, const TlsPeerIdentity&) = default;
+};
+
+// Session tickets for resumption, one store per process; locked, off the query path. Tickets are
+// used once each (RFC 8446 C.4); a few newest are kept per peer.
+class TlsTicketStore {
+ public:
+  void put(const TlsPeerIdentity& peer, std::vector<std::uint8_t> session);
+  std::optional<std::vector<std::uint8_t>> take(const TlsPeerIdentity& peer);
+  void forget(const TlsPeerIdentity& peer);
+  std::size_t size() const;
+
+ private:
+  static constexpr std::size_t tickets_per_peer_max = 4;  // what common servers send, times two
+  static constexpr std::size_t peers_max = 256;
+  mutable std::mutex mutex_;
+  std::map<TlsPeerIdentity, std::vector<std::vector<std::uint8_t>>> tickets_;
+};
+
+}  // namespace sotto
