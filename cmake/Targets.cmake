@@ -17,7 +17,7 @@ function(sotto_unit_test name)
 endfunction()
 
 # sotto_fuzz_target(name USES sotto_dns): tests/fuzz/<name>_fuzz.cc. Without clang's libFuzzer it is
-# linked with a driver that replays the files it is given, so the corpus is replayed by every test run.
+# linked with a driver that replays the files it is given, so every test run replays the corpus.
 function(sotto_fuzz_target name)
   cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
   add_executable(${name}_fuzz ${name}_fuzz.cc)

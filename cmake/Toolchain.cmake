@@ -16,20 +16,26 @@ check_pie_supported()
 
 add_library(sotto_flags INTERFACE)
 target_compile_options(sotto_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
-  -Wcast-align -Wundef -Wnull-dereference -Werror -fno-omit-frame-pointer)
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
+  -Wold-style-cast -Wcast-align -Wundef -Wnull-dereference -Werror -fno-omit-frame-pointer)
 # g++ 12 reports uninitialised or dangling memory inside the standard library once it inlines it.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(sotto_flags INTERFACE
-    -Wno-null-dereference -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread
-    -Wno-maybe-uninitialized)
+    -Wno-null-dereference -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
+    -Wno-stringop-overread -Wno-maybe-uninitialized)
 endif()
 
 if(SOTTO_SANITIZE)
-  target_compile_options(sotto_flags INTERFACE -fsanitize=${SOTTO_SANITIZE} -fno-sanitize-recover=all)
+  target_compile_options(sotto_flags INTERFACE
+    -fsanitize=${SOTTO_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(sotto_flags INTERFACE -fsanitize=${SOTTO_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
-  target_compile_options(sotto_flags INTERFACE -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+  target_compile_options(sotto_flags INTERFACE
+    -fstack-protector-strong -fstack-clash-protection)
+  # Intel's and AMD's control-flow enforcement; other architectures' compilers refuse the switch.
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|i[3-6]86")
+    target_compile_options(sotto_flags INTERFACE -fcf-protection)
+  endif()
   target_compile_definitions(sotto_flags INTERFACE _FORTIFY_SOURCE=2)
   target_link_options(sotto_flags INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
 endif()

@@ -1,0 +1,74 @@
+"""Rules about documents: links that lead somewhere, options that are described."""
+
+import re
+from pathlib import PurePosixPath
+from typing import Iterator
+
+from source import Source
+
+Finding = tuple[int, str]
+
+_FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"(?<!\\)\[[^\]\n]*\]\(<?([^()\s>]+)>?(?:\s+\"[^\"]*\")?\)")
+
+
+def _blank(match: re.Match) -> str:
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a document's headings, formed as code hosts form them."""
+    found: set[str] = set()
+    for heading in re.findall(r"^#{1,6}\s+(.+?)\s*#*$", _FENCE.sub(_blank, text), re.MULTILINE):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").lower()
+        slug = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+        number = 1
+        unique = slug
+        while unique in found:
+            unique = f"{slug}-{number}"
+            number += 1
+        found.add(unique)
+    return found
+
+
+def _normalise(path: PurePosixPath) -> str:
+    parts: list[str] = []
+    for part in path.parts:
+        if part == "..":
+            if not parts:
+                return ".."  # outside the repository
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)
+
+
+def dead_links(source: Source, tree: dict[str, Source]) -> Iterator[Finding]:
+    if not source.path.endswith(".md"):
+        return
+    directories = {parent.as_posix() for path in tree for parent in PurePosixPath(path).parents}
+    for match in _LINK.finditer(_FENCE.sub(_blank, source.text)):
+        target = match.group(1)
+        if re.match(r"[a-z][a-z0-9+.-]*:", target):
+            continue  # the network is not asked
+        path, _, fragment = target.partition("#")
+        resolved = _normalise(PurePosixPath(source.path).parent / path) if path else source.path
+        line = source.line_at(match.start())
+        if resolved not in tree and (resolved or ".") not in directories:
+            yield line, f"{target} points nowhere"
+        elif fragment and resolved in tree and resolved.endswith(".md"):
+            if fragment not in anchors(tree[resolved].text):
+                yield line, f"{target}: no such heading"
+
+
+def option_keys(table: str) -> list[str]:
+    return re.findall(r'\.key\s*=\s*"([^"]+)"', table)
+
+
+def undocumented_options(table: str, manual: str) -> Iterator[str]:
+    """Keys of the option table that the manual does not name in backquotes or as TOML."""
+    for key in option_keys(table):
+        last = key.rsplit(".", 1)[-1]
+        spelled = rf"`{re.escape(key)}`|^\s*#?\s*{re.escape(last)}\s*="
+        if not re.search(spelled, manual, re.MULTILINE):
+            yield key

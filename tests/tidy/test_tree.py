@@ -1,0 +1,43 @@
+"""Runs every rule over the tree. A failure names file, line and what to change."""
+
+import pytest
+from documents import dead_links, option_keys, undocumented_options
+from rules import RULES, named_paths
+from source import ROOT, tree
+
+SOURCES = tree()
+BY_PATH = {source.path: source for source in SOURCES}
+OPTION_TABLE = "src/app/option_table.cc"
+MANUAL = "doc/manual/configuration.md"
+
+
+def _report(findings) -> None:
+    lines = [f"{path}:{line}: {what}" for path, line, what in findings]
+    assert not lines, "\n" + "\n".join(lines)
+
+
+def test_the_tree_is_not_empty():
+    assert len([source for source in SOURCES if source.in_src]) > 10
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_rule(rule):
+    _report((s.path, line, what) for s in SOURCES for line, what in rule(s))
+
+
+def test_paths_named_in_comments_exist():
+    def exists(path: str) -> bool:
+        return path in BY_PATH or (ROOT / path).exists()
+
+    _report((s.path, line, what) for s in SOURCES for line, what in named_paths(s, exists))
+
+
+def test_markdown_links_lead_somewhere():
+    _report((s.path, line, what) for s in SOURCES for line, what in dead_links(s, BY_PATH))
+
+
+def test_every_option_is_documented():
+    table = BY_PATH[OPTION_TABLE].text
+    assert len(option_keys(table)) > 5, "the option table is not written as this rule expects"
+    missing = list(undocumented_options(table, BY_PATH[MANUAL].text))
+    assert not missing, f"{MANUAL} does not describe: {', '.join(missing)}"
