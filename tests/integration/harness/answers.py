@@ -1,0 +1,139 @@
+"""What the fake upstream answers: each function turns a query into replies, right or faulty.
+
+A reply is (seconds to wait, octets of the message). The functions with arguments return such a
+function. BEHAVIOUR.md §2 lists the faults.
+"""
+
+import itertools
+import struct
+from collections.abc import Callable, Iterable
+
+from . import wire
+
+Replies = Iterable[tuple[float, bytes]]
+Answer = Callable[[wire.Query], Replies]
+
+
+def right_message(asked: wire.Query, **changes) -> bytes:
+    """A: the oracle's address. TXT: one string. CH: likewise. Else: an empty NOERROR."""
+    if asked.qtype == wire.A:
+        records = (wire.record(wire.A, wire.oracle_address(asked.qname), rclass=asked.qclass),)
+    elif asked.qtype == wire.TXT:
+        records = (wire.record(wire.TXT, b"\x04text", rclass=asked.qclass),)
+    else:
+        records = ()
+    return wire.respond(asked, records, **changes)
+
+
+def right(asked: wire.Query) -> Replies:
+    return [(0, right_message(asked))]
+
+
+def nothing(_asked: wire.Query) -> Replies:
+    return []
+
+
+def late(seconds: float) -> Answer:
+    return lambda asked: [(seconds, right_message(asked))]
+
+
+def slow_names(prefix: str, seconds: float) -> Answer:
+    """Names that begin with prefix are answered late, all others at once."""
+    start = prefix.encode()
+    return lambda asked: [(seconds if asked.qname[1:].startswith(start) else 0,
+                           right_message(asked))]
+
+
+def shuffled(spread: float) -> Answer:
+    """Answers come out of order: the first queries of a burst last."""
+    delays = itertools.cycle(spread * part / 8 for part in (7, 3, 5, 1, 6, 0, 4, 2))
+    return lambda asked: [(next(delays), right_message(asked))]
+
+
+def wrong(asked: wire.Query, kind: str) -> bytes:
+    """A forged answer: its address is 192.0.2.66 so that nobody takes it for the right one."""
+    forged = (wire.record(wire.A, b"\xc0\x00\x02\x42"),)
+    other_name = wire.name_octets("forged.example")
+    question = {
+        "name": other_name + asked.question[-4:],
+        "type": asked.question[:-4] + struct.pack("!H", wire.AAAA) + asked.question[-2:],
+        "class": asked.question[:-2] + struct.pack("!H", wire.CH),
+    }
+    if kind == "id":
+        return wire.respond(asked, forged, ident=asked.ident ^ 0x5555)
+    return wire.respond(asked, forged, question=question[kind])
+
+
+def wrong_then_right(kind: str) -> Answer:
+    return lambda asked: [(0, wrong(asked, kind)), (0.02, right_message(asked))]
+
+
+def always_wrong(kind: str) -> Answer:
+    return lambda asked: [(0, wrong(asked, kind))]
+
+
+def duplicate(asked: wire.Query) -> Replies:
+    return [(0, right_message(asked)), (0, right_message(asked)), (0.01, right_message(asked))]
+
+
+def other_spelling(asked: wire.Query) -> Replies:
+    """The question comes back in another case (a server that folds or that does 0x20)."""
+    swapped = bytes(octet ^ 0x20 if chr(octet).isalpha() else octet for octet in asked.qname)
+    return [(0, right_message(asked, question=swapped + asked.question[-4:]))]
+
+
+def header_only(asked: wire.Query) -> Replies:
+    header = struct.pack("!HHHHHH", asked.ident, wire.QR | wire.RA, 0, 0, 0, 0)
+    return [(0, header), (0.02, right_message(asked))]
+
+
+def message(make: Callable[[wire.Query], bytes]) -> Answer:
+    """Whatever make returns, at once and alone."""
+    return lambda asked: [(0, make(asked))]
+
+
+def then_right(octets: bytes) -> Answer:
+    """Some octets as a message of their own, the right answer behind."""
+    return lambda asked: [(0, octets), (0.02, right_message(asked))]
+
+
+def failure(rcode: int, ede: tuple[int, str] | None = None) -> Answer:
+    options = wire.extended_error(*ede) if ede else b""
+    return lambda asked: [(0, wire.respond(asked, rcode=rcode, options=options))]
+
+
+def formerr_to_edns(asked: wire.Query) -> Replies:
+    """A server older than EDNS: FORMERR without OPT when it sees one."""
+    if asked.edns:
+        return [(0, wire.respond(asked, rcode=wire.FORMERR, edns=False))]
+    return right(asked)
+
+
+def without_edns(asked: wire.Query) -> Replies:
+    """A server that ignores OPT."""
+    return [(0, right_message(asked, edns=False))]
+
+
+def keepalive(units: int) -> Answer:
+    """Answers carry edns-tcp-keepalive; units of 100 ms (RFC 7828)."""
+    options = wire.option(wire.KEEPALIVE, struct.pack("!H", units))
+    return lambda asked: [(0, right_message(asked, options=options))]
+
+
+def of_size(octets: int) -> Answer:
+    """A TXT answer of exactly that many octets, OPT included if it was asked with one."""
+
+    def make(asked: wire.Query) -> bytes:
+        left = octets - len(wire.respond(asked))
+        records = []
+        while left > 0:
+            # A record is 12 octets and strings of up to 255 octets with a length octet each.
+            part = left if left <= 268 else min(268, left - 14)
+            text = b"x" * (part - 13)
+            records.append(wire.record(wire.TXT, bytes([len(text)]) + text))
+            left -= part
+        made = wire.respond(asked, tuple(records))
+        assert len(made) == octets, (len(made), octets)
+        return made
+
+    return message(make)

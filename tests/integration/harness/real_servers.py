@@ -1,0 +1,162 @@
+"""Real DNS servers as DoT upstreams on loopback: unbound and nsd, two TLS servers of different make."""
+
+import pathlib
+import socket
+import ssl
+
+import dns.message
+import dns.query
+
+from . import ports
+from .certificates import Authority, Leaf
+from .processes import Process
+
+# Both serve the same zone. The names say what each record is for.
+ZONE = r"""$ORIGIN example.
+$TTL 300
+@           IN SOA   ns.example. hostmaster.example. 2024010101 7200 3600 1209600 300
+@           IN NS    ns.example.
+ns          IN A     192.0.2.53
+www         IN A     192.0.2.80
+www         IN AAAA  2001:db8::80
+multi       IN A     192.0.2.1
+multi       IN A     192.0.2.2
+multi       IN A     192.0.2.3
+alias       IN CNAME www.example.
+mail        IN MX    10 mx.example.
+mail        IN MX    20 backup.mx.example.
+text        IN TXT   "first string" "second string"
+_sip._tcp   IN SRV   1 2 5060 www.example.
+caa         IN CAA   0 issue "ca.example"
+naptr       IN NAPTR 100 10 "U" "E2U+sip" "!^.*$!sip:info@example!" .
+unknown     IN TYPE65280 \# 6 000102c00cff
+with\.dot   IN A     192.0.2.10
+nul\000byte IN A     192.0.2.11
+a\032space  IN A     192.0.2.12
+"""
+
+LONGEST = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 53, "example."])  # 255 octets on the wire
+LARGE_STRINGS = 240  # of 250 octets: a TXT RRset near 64 kB
+
+
+def zone_text() -> str:
+    large = "".join(
+        f'large IN TXT "{index:04d}{"x" * 246}"\n' for index in range(LARGE_STRINGS)
+    )
+    middle = "".join(f'middle IN TXT "{index:04d}{"y" * 196}"\n' for index in range(10))
+    return ZONE + f"{LONGEST} IN A 192.0.2.13\n" + large + middle
+
+
+class RealServer:
+    """A running server; url() is what sotto is told."""
+
+    address = "127.0.0.1"
+
+    def __init__(self, name: str, process: Process, port: int, ca_file: pathlib.Path):
+        self.name = name
+        self.process = process
+        self.port = port
+        self.ca_file = ca_file
+
+    def url(self, auth_name: str = "dns.test") -> str:
+        return f"tls://{self.address}:{self.port}#{auth_name}"
+
+    def ask(self, query: dns.message.Message, patience: float = 5) -> dns.message.Message:
+        """Asks the server itself over DoT, past sotto."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        return dns.query.tls(query, self.address, port=self.port, timeout=patience,
+                             ssl_context=context, server_hostname="dns.test")
+
+    def await_readiness(self) -> None:
+        def answers() -> bool:
+            try:
+                return bool(self.ask(dns.message.make_query("www.example.", "A"), 1).answer)
+            except (OSError, EOFError, dns.exception.DNSException):
+                return False
+
+        self.process.wait_until(answers, "answering over TLS")
+
+
+def start_unbound(directory: pathlib.Path, authority: Authority, leaf: Leaf) -> RealServer:
+    port = ports.free_port()
+    (directory / "example.zone").write_text(zone_text())
+    (directory / "unbound.conf").write_text(f"""
+server:
+    directory: "{directory}"
+    chroot: ""
+    username: ""
+    pidfile: ""
+    do-daemonize: no
+    use-syslog: no
+    logfile: ""
+    interface: 127.0.0.1@{port}
+    port: {port}
+    tls-port: {port}
+    tls-service-key: "{leaf.key}"
+    tls-service-pem: "{leaf.chain}"
+    access-control: 127.0.0.0/8 allow_snoop
+    module-config: "iterator"
+    num-threads: 1
+    msg-buffer-size: 65552
+    incoming-num-tcp: 100
+    identity: "unbound for sotto"
+    hide-version: no
+    do-not-query-localhost: yes
+    local-zone: "refused.example." refuse
+    ede: yes
+auth-zone:
+    name: "example."
+    zonefile: "{directory}/example.zone"
+    for-downstream: yes
+    for-upstream: yes
+    fallback-enabled: no
+remote-control:
+    control-enable: no
+""")
+    process = Process("unbound", ["unbound", "-d", "-c", str(directory / "unbound.conf")],
+                      directory / "unbound.log")
+    return RealServer("unbound", process, port, authority.ca_file)
+
+
+def start_nsd(directory: pathlib.Path, authority: Authority, leaf: Leaf) -> RealServer:
+    port = ports.free_port()
+    (directory / "example.zone").write_text(zone_text())
+    (directory / "nsd.conf").write_text(f"""
+server:
+    ip-address: 127.0.0.1@{port}
+    port: {port}
+    tls-port: {port}
+    tls-service-key: "{leaf.key}"
+    tls-service-pem: "{leaf.chain}"
+    server-count: 1
+    username: ""
+    chroot: ""
+    zonesdir: "{directory}"
+    database: ""
+    pidfile: "{directory}/nsd.pid"
+    xfrdfile: "{directory}/xfrd.state"
+    zonelistfile: "{directory}/zone.list"
+    logfile: "{directory}/nsd.messages"
+    identity: "nsd for sotto"
+    nsid: "ascii_nsd"
+    tcp-count: 100
+    refuse-any: no
+remote-control:
+    control-enable: no
+zone:
+    name: "example."
+    zonefile: "example.zone"
+""")
+    process = Process("nsd", ["nsd", "-d", "-c", str(directory / "nsd.conf")],
+                      directory / "nsd.log")
+    return RealServer("nsd", process, port, authority.ca_file)
+
+
+def can_bind(address: str) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
