@@ -7,7 +7,7 @@
 namespace sotto {
 
 inline constexpr std::size_t header_octets = 12;
-inline constexpr std::size_t name_octets_max = 255;     // RFC 1035 §2.3.4
+inline constexpr std::size_t name_octets_max = 255;        // RFC 1035 §2.3.4
 inline constexpr std::size_t message_octets_max = 65'535;  // RFC 1035 §4.2.2, two octets of length
 inline constexpr std::size_t stream_length_octets = 2;
 
@@ -16,8 +16,8 @@ inline constexpr std::uint16_t plain_udp_octets_max = 512;
 // What we offer and never exceed over UDP: fits every path unfragmented (RFC 9715).
 inline constexpr std::uint16_t edns_udp_octets_max = 1'232;
 
-namespace flag {  // of the header's second 16-bit field
-inline constexpr std::uint16_t response = 0x8000;             // QR
+namespace flag {                                   // of the header's second 16-bit field
+inline constexpr std::uint16_t response = 0x8000;  // QR
 inline constexpr std::uint16_t opcode_mask = 0x7800;
 inline constexpr std::uint16_t authoritative = 0x0400;        // AA
 inline constexpr std::uint16_t truncated = 0x0200;            // TC
@@ -38,6 +38,7 @@ inline constexpr std::uint16_t nxdomain = 3;
 inline constexpr std::uint16_t notimp = 4;
 inline constexpr std::uint16_t refused = 5;
 inline constexpr std::uint16_t badvers = 16;
+inline constexpr std::uint16_t badcookie = 23;  // RFC 7873 §8
 }  // namespace rcode
 
 namespace rtype {

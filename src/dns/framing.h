@@ -14,7 +14,8 @@ namespace sotto {
 // 65,535 octets plus what came behind it, and gives memory beyond a small buffer back when empty.
 class StreamFramer {
  public:
-  // Room for at least at_least octets, to read into; valid until the next call. Follow with filled().
+  // Room for at least at_least octets, to read into; valid until the next call. Follow with
+  // filled().
   std::span<std::uint8_t> space(std::size_t at_least);
   void filled(std::size_t count);
 

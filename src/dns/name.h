@@ -53,7 +53,8 @@ bool equal_names(std::span<const std::uint8_t> left, std::span<const std::uint8_
 // Is name equal to parent or below it? Both uncompressed wire format.
 bool is_at_or_below(std::span<const std::uint8_t> name, std::span<const std::uint8_t> parent);
 
-// Presentation format with escapes (RFC 1035 §5.1), always ASCII and with the final dot: "www.example.".
+// Presentation format with escapes (RFC 1035 §5.1), always ASCII and with the final dot:
+// "www.example.".
 std::string name_to_text(std::span<const std::uint8_t> name);
 
 // Reads presentation format, with or without the final dot. Error::bad_text.

@@ -22,8 +22,9 @@ struct QueryEdns {
 // Views into the octets that were parsed; valid as long as they are.
 struct Query {
   std::uint16_t id = 0;
-  std::uint16_t flags = 0;                  // the header's second field
-  std::span<const std::uint8_t> qname;      // uncompressed, as the client spelled it; empty if unreadable
+  std::uint16_t flags = 0;  // the header's second field
+  std::span<const std::uint8_t>
+      qname;  // uncompressed, as the client spelled it; empty if unreadable
   std::uint16_t qtype = 0;
   std::uint16_t qclass = 0;
   QueryEdns edns;
@@ -44,9 +45,9 @@ enum class Verdict : std::uint8_t {
   badvers,  // EDNS version above 0: answer BADVERS
 };
 
-// Fills query as far as the message is readable: always ID and flags unless the verdict is drop, and
-// the question where one could be read, so that an error response can echo it. Octets behind the
-// last record are ignored and never forwarded.
+// Fills query as far as the message is readable: always ID and flags unless the verdict is drop,
+// and the question where one could be read, so that an error response can echo it. Octets behind
+// the last record are ignored and never forwarded.
 Verdict parse_query(std::span<const std::uint8_t> message, Query& query);
 
 }  // namespace sotto

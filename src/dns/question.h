@@ -22,7 +22,8 @@ class Question {
 
   Question() = default;  // the root, type 0
   // qname: valid, uncompressed, any case.
-  Question(std::span<const std::uint8_t> qname, std::uint16_t qtype, std::uint16_t qclass, Flags flags);
+  Question(std::span<const std::uint8_t> qname, std::uint16_t qtype, std::uint16_t qclass,
+           Flags flags);
 
   // Lower case.
   std::span<const std::uint8_t> name() const { return {octets_.data(), name_length_}; }
@@ -31,7 +32,9 @@ class Question {
   Flags flags() const;
 
   // Valid as long as this object.
-  std::span<const std::uint8_t> key() const { return {octets_.data(), name_length_ + suffix_octets}; }
+  std::span<const std::uint8_t> key() const {
+    return {octets_.data(), name_length_ + suffix_octets};
+  }
 
   friend bool operator==(const Question& left, const Question& right);
 
@@ -46,17 +49,17 @@ class Question {
 };
 
 struct QueryShape {
-  bool edns = true;                                   // false for a server that answers FORMERR to EDNS
-  std::size_t padding_block = query_padding_block;    // 0: no padding
-  bool keepalive = true;                              // ask for edns-tcp-keepalive (RFC 7828 §3.2.1)
+  bool edns = true;  // false for a server that answers FORMERR to EDNS
+  std::size_t padding_block = query_padding_block;  // 0: no padding
+  bool keepalive = true;                            // ask for edns-tcp-keepalive (RFC 7828 §3.2.1)
 };
 
 inline constexpr std::size_t upstream_query_octets_max = 512;
 
-// Writes a whole query message (no length prefix): AD=1 always (RFC 6840 §5.7), RD, CD and DO as the
-// question says, our own OPT with padding last. Returns its octets; buffer holds
+// Writes a whole query message (no length prefix): AD=1 always (RFC 6840 §5.7), RD, CD and DO as
+// the question says, our own OPT with padding last. Returns its octets; buffer holds
 // upstream_query_octets_max.
-std::size_t write_upstream_query(const Question& question, std::uint16_t id, const QueryShape& shape,
-                                 std::span<std::uint8_t> buffer);
+std::size_t write_upstream_query(const Question& question, std::uint16_t id,
+                                 const QueryShape& shape, std::span<std::uint8_t> buffer);
 
 }  // namespace sotto

@@ -16,15 +16,15 @@ namespace sotto {
 // What must be remembered of a query to answer it later. Copies; outlives the query's octets.
 struct Asker {
   std::uint16_t id = 0;
-  std::uint16_t flags = 0;           // as the client sent them
+  std::uint16_t flags = 0;  // as the client sent them
   std::uint16_t qtype = 0;
   std::uint16_t qclass = 0;
   bool has_question = false;
-  Name qname;                        // the client's spelling
+  Name qname;  // the client's spelling
   QueryEdns edns;
-  std::uint16_t octets_max = 0;      // what fits: by transport and EDNS, see response_octets_max()
-  std::uint16_t padding_block = 0;   // pad to a multiple of this; 0: no padding
-  std::uint16_t keepalive = 0;       // units of 100 ms, sent if the client asked for it and it is not 0
+  std::uint16_t octets_max = 0;     // what fits: by transport and EDNS, see response_octets_max()
+  std::uint16_t padding_block = 0;  // pad to a multiple of this; 0: no padding
+  std::uint16_t keepalive = 0;  // units of 100 ms, sent if the client asked for it and it is not 0
 
   static Asker of(const Query& query, std::uint16_t octets_max);
 };
@@ -32,16 +32,17 @@ struct Asker {
 // RFC 6891 §6.2.3, RFC 9715: over UDP min(client's size, 1232), 512 without EDNS.
 std::uint16_t response_octets_max(const QueryEdns& edns, bool datagram);
 
-// Writes the answer for one client: its ID, its spelling of the name, QR and RA set, AA cleared, RD and
-// CD as the client sent them, AD only if the answer is authentic and the client wants it, OPT with the
-// answer's EDE if the client sent OPT. Truncates at an RRset's end, TC=1, OPT kept, if octets_max demands.
-// buffer: at least asker.octets_max octets. Returns the octets written.
-std::size_t write_response(const Answer& answer, const Asker& asker, std::span<std::uint8_t> buffer);
+// Writes the answer for one client: its ID, its spelling of the name, QR and RA set, AA cleared, RD
+// and CD as the client sent them, AD only if the answer is authentic and the client wants it, OPT
+// with the answer's EDE if the client sent OPT. Truncates at an RRset's end, TC=1, OPT kept, if
+// octets_max demands. buffer: at least asker.octets_max octets. Returns the octets written.
+std::size_t write_response(const Answer& answer, const Asker& asker,
+                           std::span<std::uint8_t> buffer);
 
 struct LocalAnswer {
   std::uint16_t rcode = rcode::noerror;  // twelve bits
   std::uint16_t ede_code = ede::other;
-  std::string_view ede_text = {};        // an EDE option is written if code or text is set
+  std::string_view ede_text = {};  // an EDE option is written if code or text is set
   // Records ready for the wire, their owner a pointer to the question (0xC00C); counts beside them.
   std::span<const std::uint8_t> answer_records = {};
   std::uint16_t answer_count = 0;

@@ -1,0 +1,66 @@
+#include "dns/name.h"
+
+#include <cassert>
+#include <cstring>
+
+#include "dns/flat_name.h"
+#include "dns/letter_case.h"
+
+namespace sotto {
+namespace {
+
+constexpr std::uint8_t label_octets_max = 63;  // RFC 1035 §2.3.4
+
+}  // namespace
+
+Name Name::from_octets(std::span<const std::uint8_t> octets) {
+  assert(!octets.empty() && octets.size() <= name_octets_max && octets.back() == 0);
+  Name name;
+  name.length_ = static_cast<std::uint8_t>(octets.size());
+  std::memcpy(name.octets_.data(), octets.data(), octets.size());
+  return name;
+}
+
+bool operator==(const Name& left, const Name& right) {
+  return left.length_ == right.length_ &&
+         std::memcmp(left.octets_.data(), right.octets_.data(), left.length_) == 0;
+}
+
+Result<Name> read_name(WireReader& reader, std::span<const std::uint8_t> message) {
+  if (!reader.ok()) return fail(Error::short_message);
+  FlatName flat;
+  const auto behind = expand_name(message, reader.position(), flat);
+  if (!behind) {
+    reader.set_failed();
+    return fail(behind.error());
+  }
+  reader.take(*behind - reader.position());
+  return Name::from_octets(flat.view());
+}
+
+std::size_t plain_name_octets(std::span<const std::uint8_t> octets) {
+  // Every label shortens what is left of the octets.
+  std::size_t at = 0;
+  while (at < octets.size() && at < name_octets_max) {
+    const std::uint8_t length = octets[at];
+    if (length == 0) return at + 1;
+    if (length > label_octets_max) return 0;
+    at += std::size_t{length} + 1;
+  }
+  return 0;
+}
+
+bool equal_names(std::span<const std::uint8_t> left, std::span<const std::uint8_t> right) {
+  return left.size() == right.size() && equal_folded(left.data(), right.data(), left.size());
+}
+
+bool is_at_or_below(std::span<const std::uint8_t> name, std::span<const std::uint8_t> parent) {
+  std::size_t at = 0;
+  while (name.size() - at > parent.size()) {
+    at += std::size_t{name[at]} + 1;
+    if (at > name.size()) return false;
+  }
+  return equal_names(name.subspan(at), parent);
+}
+
+}  // namespace sotto
