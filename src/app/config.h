@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "policy/networks.h"
@@ -17,18 +18,38 @@ namespace sotto {
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 enum class LogFormat : std::uint8_t { text, json };
 
+// "warning", as it is configured and logged.
+constexpr std::string_view to_text(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::error:
+      return "error";
+  }
+  return {};
+}
+
+constexpr std::string_view to_text(LogFormat format) {
+  return format == LogFormat::json ? "json" : "text";
+}
+
 struct ListenAddress {
   SocketAddress address;
-  bool is_default = false;  // a default address the host lacks is skipped; a configured one is an error
+  bool is_default =
+      false;  // a default address the host lacks is skipped; a configured one is an error
 };
 
 // One provider: a name, its endpoints in order of preference, and how to authenticate it.
 struct UpstreamConfig {
-  std::string name;                        // as configured: "cloudflare", or the URL
-  std::vector<SocketAddress> endpoints;    // at least one
-  std::string auth_name;                   // empty: authenticated by IP SAN
+  std::string name;  // "cloudflare", or the first URL: unique in a configuration
+  std::vector<SocketAddress> endpoints;  // at least one
+  std::string auth_name;                 // empty: authenticated by IP SAN
   std::vector<SpkiPin> pins;
-  std::string ca_file;                     // empty: the system's store
+  std::string ca_file;  // empty: the system's store
   std::chrono::milliseconds idle_timeout{9'000};
   bool padding = true;
 };
@@ -45,9 +66,10 @@ struct Config {
   std::chrono::milliseconds query_timeout{4'500};
 
   struct Policy {
-    std::vector<Network> allow;      // clients that may ask; others get REFUSED with EDE 18
-    bool special_use_names = true;   // answer localhost, invalid, onion and private reverse zones here
-    bool test_name = true;           // … and test. (RFC 6761 §6.2)
+    std::vector<Network> allow;  // clients that may ask; others get REFUSED with EDE 18
+    bool special_use_names =
+        true;               // answer localhost, invalid, onion and private reverse zones here
+    bool test_name = true;  // … and test. (RFC 6761 §6.2)
   } policy;
 
   struct Tcp {

@@ -1,0 +1,39 @@
+// What is wrong with the configuration, and where: one line per error. Test:
+// tests/unit/app/config_text_test.cc.
+#pragma once
+
+#include <compare>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sotto {
+
+// Where a setting was given: a file with line and column, or "SOTTO_UPSTREAM", or "--upstream".
+struct Place {
+  std::string source;
+  unsigned line = 0;  // from 1; 0 outside files
+  unsigned column = 0;
+
+  bool in_file() const { return line != 0; }
+  std::string text() const;  // "sotto.toml:3:9", "--upstream"
+
+  friend auto operator<=>(const Place&, const Place&) = default;
+};
+
+struct ConfigError {
+  Place place;
+  std::string message;  // printable, one line
+
+  // "sotto.toml:3:9: unknown key ("worker"); did you mean "workers"?"
+  std::string text() const;
+};
+
+// `what ("offending"); suggestion`, the offending text escaped; suggestion may be empty.
+std::string complaint(std::string_view what, std::string_view offending,
+                      std::string_view suggestion = {});
+
+// Sorted by place, each line once.
+void tidy_errors(std::vector<ConfigError>& errors);
+
+}  // namespace sotto

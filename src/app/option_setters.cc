@@ -1,0 +1,182 @@
+#include "app/option_setters.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "app/providers.h"
+#include "app/text.h"
+#include "app/upstream_url.h"
+
+namespace sotto {
+
+namespace {
+
+void complain(Draft& draft, const Text& element, std::string_view what,
+              std::string_view suggestion = {}) {
+  draft.errors.push_back({element.place, complaint(what, element.text, suggestion)});
+}
+
+void complain_of_address(Draft& draft, const Text& element) {
+  const auto ip = IpAddress::parse(element.text);
+  if (!ip) return complain(draft, element, "not an address and port", "write \"127.0.0.1:53\"");
+  const std::string fixed = SocketAddress{*ip, 53}.text();
+  complain(draft, element, "the port is missing", "write \"" + fixed + "\"");
+}
+
+std::vector<ListenAddress> parse_listen(Draft& draft, const Value& value) {
+  std::vector<ListenAddress> addresses;
+  for (const Text& element : value.list) {
+    const auto address = SocketAddress::parse(element.text);
+    if (!address) {
+      complain_of_address(draft, element);
+      continue;
+    }
+    if (address->port == 0) {
+      complain(draft, element, "port 0 cannot be listened on", "the port of DNS is 53");
+      continue;
+    }
+    const bool known = std::any_of(addresses.begin(), addresses.end(),
+                                   [&](const ListenAddress& a) { return a.address == *address; });
+    if (known) {
+      complain(draft, element, "this address is listed twice");
+    } else {
+      addresses.push_back({*address, false});
+    }
+  }
+  return addresses;
+}
+
+// Sets one transport's addresses, unless the file switched it off and the command line or the
+// environment only says where to listen: what was switched off stays off.
+void set_listen(Draft& draft, std::vector<ListenAddress>& addresses, bool& given,
+                const Value& value) {
+  std::vector<ListenAddress> parsed = parse_listen(draft, value);
+  if (!value.place.in_file() && given && addresses.empty()) return;
+  given = true;
+  addresses = std::move(parsed);
+}
+
+}  // namespace
+
+void set_listen_udp(Draft& draft, UpstreamConfig&, const Value& value) {
+  set_listen(draft, draft.config.listen.udp, draft.udp_given, value);
+}
+
+void set_listen_tcp(Draft& draft, UpstreamConfig&, const Value& value) {
+  set_listen(draft, draft.config.listen.tcp, draft.tcp_given, value);
+}
+
+void set_upstream_url(Draft& draft, UpstreamConfig& upstream, const Value& value) {
+  upstream.endpoints.clear();
+  for (const Text& element : value.list) {
+    const auto target = parse_upstream(element.text);
+    if (!target) {
+      complain(draft, element, target.error().what, target.error().suggestion);
+      continue;
+    }
+    if (target->is_provider && value.list.size() > 1) {
+      complain(draft, element,
+               "a provider's name stands for all its addresses and must stand alone",
+               "make it an [[upstream]] of its own");
+      continue;
+    }
+    if (upstream.endpoints.empty()) {
+      upstream.name = target->text;
+      upstream.auth_name = target->auth_name;
+    } else if (upstream.auth_name != target->auth_name) {
+      complain(draft, element, "the URLs of one upstream must share the authentication name",
+               "make it an [[upstream]] of its own");
+      continue;
+    }
+    upstream.endpoints.insert(upstream.endpoints.end(), target->endpoints.begin(),
+                              target->endpoints.end());
+  }
+  if (value.list.empty()) {
+    draft.errors.push_back(
+        {value.place, "the list of URLs is empty; write tls://ADDRESS#AUTH-NAME"});
+  }
+}
+
+void set_upstream_pins(Draft& draft, UpstreamConfig& upstream, const Value& value) {
+  upstream.pins.clear();
+  for (const Text& element : value.list) {
+    if (const auto pin = parse_pin(element.text)) {
+      upstream.pins.push_back(*pin);
+    } else {
+      complain(draft, element, "not a pin",
+               "write \"sha256/\" and the 44 base64 characters of a public key's SHA-256");
+    }
+  }
+}
+
+void set_upstream_ca_file(Draft& draft, UpstreamConfig& upstream, const Value& value) {
+  std::filesystem::path path(value.text);
+  if (!value.text.empty()) {
+    if (path.is_relative() && value.place.in_file()) {
+      path = std::filesystem::path(value.place.source).parent_path() / path;
+    }
+    std::error_code failed;
+    const std::filesystem::path absolute = std::filesystem::absolute(path, failed);
+    if (!failed) path = absolute.lexically_normal();
+  }
+  upstream.ca_file = path.string();
+  draft.ca_files[upstream.ca_file] = value.place;
+}
+
+void set_policy_allow(Draft& draft, UpstreamConfig&, const Value& value) {
+  draft.config.policy.allow.clear();
+  for (const Text& element : value.list) {
+    const auto network = Network::parse(element.text);
+    if (network) {
+      draft.config.policy.allow.push_back(*network);
+      continue;
+    }
+    const std::size_t slash = element.text.find('/');
+    const bool address = IpAddress::parse(element.text.substr(0, slash)).has_value();
+    complain(draft, element, "not a network",
+             address && slash != std::string::npos
+                 ? "the bits behind the prefix must be zero, as in \"10.0.0.0/8\" or \"fd00::/8\""
+                 : "write \"10.0.0.0/8\", \"fd00::/8\" or \"192.0.2.1\"");
+  }
+  if (value.list.empty()) {
+    draft.errors.push_back({value.place,
+                            "policy.allow is empty, so nobody could ask; name networks, or leave "
+                            "it out for the local ones"});
+  }
+}
+
+std::string listen_text(const std::vector<ListenAddress>& addresses) {
+  std::vector<std::string> texts;
+  for (const ListenAddress& listen : addresses) texts.push_back(listen.address.text());
+  return toml_list(texts);
+}
+
+std::string url_text(const UpstreamConfig& upstream) {
+  if (find_provider(upstream.name) != nullptr) return toml_string(upstream.name);
+  std::vector<std::string> urls;
+  for (const SocketAddress& endpoint : upstream.endpoints) {
+    urls.push_back(upstream_url(endpoint, upstream.auth_name));
+  }
+  return urls.size() == 1 ? toml_string(urls.front()) : toml_list(urls);
+}
+
+std::string pins_text(const UpstreamConfig& upstream) {
+  std::vector<std::string> texts;
+  for (const SpkiPin& pin : upstream.pins) texts.push_back("sha256/" + base64(pin));
+  return toml_list(texts);
+}
+
+std::string allow_text(const Config& config) {
+  std::vector<std::string> texts;
+  for (const Network& network : config.policy.allow) texts.push_back(network.text());
+  return toml_list(texts);
+}
+
+LogLevel log_level_of(std::string_view text) {
+  for (const LogLevel level : {LogLevel::debug, LogLevel::info, LogLevel::warning}) {
+    if (text == to_text(level)) return level;
+  }
+  return LogLevel::error;
+}
+
+}  // namespace sotto

@@ -1,0 +1,89 @@
+// The one table of options. The TOML reader, its range checks, `sotto check`, --help, the man pages
+// and the manual's chapter all read it. Test: tests/unit/app/options_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/config.h"
+#include "app/config_error.h"
+
+namespace sotto {
+
+struct Text {
+  std::string text;
+  Place place;
+};
+
+// One setting as it was given, its type already right.
+struct Value {
+  Place place;
+  std::int64_t number = 0;  // boolean, integer ("auto": 0), duration in milliseconds
+  std::string text;         // choice, file
+  std::vector<Text> list;
+};
+
+// A configuration in the making: settings land in it in the order of their precedence.
+struct Draft {
+  Config config;
+  UpstreamConfig upstream_default;
+  bool udp_given = false;
+  bool tcp_given = false;
+  std::map<std::string, Place> ca_files;  // where each was named
+  std::vector<ConfigError> errors;
+};
+
+struct Option {
+  enum class Kind : std::uint8_t {
+    boolean,
+    integer,
+    integer_or_auto,
+    duration,
+    choice,
+    file,
+    list,          // of strings
+    text_or_list,  // one string stands for a list of one
+  };
+  enum class Applies : std::uint8_t { on_reload, on_restart };
+
+  // "tcp.idle_timeout". One of "upstream." may stand in [[upstream]] and, except for the URL, in
+  // [upstream_default].
+  std::string_view key;
+  Kind kind;
+  std::int64_t minimum = 0;  // of integers, and of durations in milliseconds
+  std::int64_t maximum = 0;
+  std::string_view standard;  // the default, as TOML
+  Applies applies = Applies::on_reload;
+  std::span<const std::string_view> choices = {};
+  std::string_view element = {};  // what a list holds, "ADDR:PORT"
+  std::string_view flag = {};     // --upstream; repeated for a list
+  std::string_view environment = {};
+  // value is of this kind and in range. upstream: the one being set, or the default. Complaints go
+  // to draft.errors.
+  void (*set)(Draft& draft, UpstreamConfig& upstream, const Value& value);
+  // The value in effect, as TOML.
+  std::string (*print)(const Config& config, const UpstreamConfig& upstream);
+  std::string_view help;  // sentences
+
+  bool of_upstream() const { return key.starts_with("upstream."); }
+  std::string_view section() const;  // "tcp", or empty
+  std::string_view leaf() const;     // "idle_timeout"
+  std::string type_text() const;     // "duration", "list of ADDR:PORT"
+  std::string range_text() const;    // "from 1 to 256", "one of debug, info"; may be empty
+};
+
+// In the order in which they are printed: sections stay together, those without one come first.
+std::span<const Option> options();
+
+// By its key, or null.
+const Option* find_option(std::string_view key);
+
+// Adds an error unless value.number is in range. offending: as written.
+bool check_range(const Option& option, const Value& value, std::string_view offending,
+                 std::vector<ConfigError>& errors);
+
+}  // namespace sotto

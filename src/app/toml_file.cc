@@ -1,0 +1,332 @@
+#include "app/toml_file.h"
+
+#include <algorithm>
+#include <toml++/toml.h>
+
+#include "app/duration.h"
+#include "app/text.h"
+
+namespace sotto {
+
+namespace {
+
+using Kind = Option::Kind;
+
+constexpr std::string_view upstream_default_section = "upstream_default";
+constexpr std::string_view upstream_section = "upstream";
+
+// One walk over a table of the file.
+class Walk {
+ public:
+  Walk(const std::string& path, Draft& draft) : path_(path), draft_(draft) {}
+
+  Place place(const toml::source_region& region) const {
+    return {path_, region.begin.line, region.begin.column};
+  }
+
+  void top(const toml::table& table);
+  // section: "tcp", "upstream_default" or "upstream".
+  void entries(const toml::table& table, std::string_view section, UpstreamConfig& upstream);
+
+ private:
+  void top_entry(const toml::key& key, const toml::node& node);
+  void setting(const Option& option, const toml::node& node, UpstreamConfig& upstream);
+  bool convert(const Option& option, const toml::node& node, Value& value, std::string& offending);
+  bool convert_duration(const Option& option, const toml::node& node, Value& value);
+  bool convert_list(const Option& option, const toml::node& node, Value& value);
+  void wrong_type(const Option& option, const toml::node& node);
+  void unknown(const toml::key& key, std::string_view section);
+  void error(const toml::node& node, std::string message) {
+    draft_.errors.push_back({place(node.source()), std::move(message)});
+  }
+
+  const std::string& path_;
+  Draft& draft_;
+};
+
+// A scalar as it could have been written; other nodes by what they are.
+std::string node_text(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  if (node.is_array()) return "[...]";
+  if (node.is_table()) return "{...}";
+  std::ostringstream out;
+  node.visit([&](const auto& concrete) {
+    if constexpr (toml::is_value<decltype(concrete)>) out << concrete;
+  });
+  return out.str();
+}
+
+// The sections of the file that hold settings, without [[upstream]].
+bool is_section(std::string_view name) {
+  if (name == upstream_default_section) return true;
+  return name != upstream_section &&
+         std::any_of(options().begin(), options().end(),
+                     [&](const Option& o) { return o.section() == name; });
+}
+
+bool allowed_in(const Option& option, std::string_view section) {
+  if (section == upstream_default_section) {
+    return option.of_upstream() && option.kind != Kind::text_or_list;
+  }
+  return option.section() == section;
+}
+
+void add_once(std::vector<std::string_view>& names, std::string_view name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
+// The names that may stand in this section; at the top, the sections too.
+std::vector<std::string_view> known_names(std::string_view section) {
+  std::vector<std::string_view> names;
+  for (const Option& option : options()) {
+    if (allowed_in(option, section)) add_once(names, option.leaf());
+    if (section.empty() && !option.section().empty()) {
+      if (option.of_upstream()) add_once(names, upstream_default_section);
+      add_once(names, option.section());
+    }
+  }
+  return names;
+}
+
+// Where this key is at home, when it stands in the wrong section.
+std::string_view home_of(std::string_view leaf) {
+  for (const Option& option : options()) {
+    if (option.leaf() == leaf) return option.key;
+  }
+  return {};
+}
+
+std::string expected_text(const Option& option) {
+  switch (option.kind) {
+    case Kind::duration:
+      return "write a number with its unit, such as " +
+             toml_string(duration_text(std::chrono::milliseconds{option.maximum}));
+    case Kind::list:
+      return "write a list of strings: [\"" + std::string(option.element) + "\", ...]";
+    case Kind::text_or_list:
+      return "write a string or a list of strings";
+    case Kind::choice:
+    case Kind::file:
+      return "write a string";
+    case Kind::boolean:
+      return "write true or false";
+    case Kind::integer:
+    case Kind::integer_or_auto:
+      return "write an " + option.type_text() + " " + option.range_text();
+  }
+  return {};
+}
+
+void Walk::wrong_type(const Option& option, const toml::node& node) {
+  error(node, complaint(std::string(option.leaf()) + " must be " +
+                            (option.kind == Kind::boolean ? ""
+                             : option.kind == Kind::integer || option.kind == Kind::integer_or_auto
+                                 ? "an "
+                                 : "a ") +
+                            option.type_text(),
+                        node_text(node), expected_text(option)));
+}
+
+void Walk::unknown(const toml::key& key, std::string_view section) {
+  const std::vector<std::string_view> names = known_names(section);
+  const std::string_view meant = nearest(lower_case(key.str()), names);
+  const std::string_view home = home_of(key.str());
+  std::string suggestion;
+  if (!meant.empty()) {
+    suggestion = "did you mean \"" + std::string(meant) + "\"?";
+  } else if (!home.empty()) {
+    suggestion = "did you mean \"" + std::string(home) + "\"?";
+  } else {
+    suggestion = "known here: " + joined(names);
+  }
+  draft_.errors.push_back({place(key.source()), complaint("unknown key", key.str(), suggestion)});
+}
+
+bool Walk::convert_duration(const Option& option, const toml::node& node, Value& value) {
+  if (node.is_number()) {
+    error(node, complaint("a duration needs a unit", node_text(node),
+                          "write \"" + node_text(node) + "s\" or \"" + node_text(node) + "ms\""));
+    return false;
+  }
+  const auto* text = node.as_string();
+  if (text == nullptr) {
+    wrong_type(option, node);
+    return false;
+  }
+  const auto duration = parse_duration(text->get());
+  if (!duration) {
+    error(node, complaint("not a duration", text->get(),
+                          "write a number and ms, s, m or h, such as \"4.5s\" or \"250ms\""));
+    return false;
+  }
+  value.number = duration->count();
+  return true;
+}
+
+bool Walk::convert_list(const Option& option, const toml::node& node, Value& value) {
+  if (const auto* text = node.as_string(); text != nullptr && option.kind == Kind::text_or_list) {
+    value.list.push_back({text->get(), place(node.source())});
+    return true;
+  }
+  const auto* array = node.as_array();
+  if (array == nullptr) {
+    wrong_type(option, node);
+    return false;
+  }
+  bool good = true;
+  for (const toml::node& element : *array) {
+    if (const auto* text = element.as_string()) {
+      value.list.push_back({text->get(), place(element.source())});
+    } else {
+      wrong_type(option, element);
+      good = false;
+    }
+  }
+  return good;
+}
+
+// True if node is of the option's type.
+bool Walk::convert(const Option& option, const toml::node& node, Value& value,
+                   std::string& offending) {
+  offending = node_text(node);
+  switch (option.kind) {
+    case Kind::boolean:
+      if (const auto* flag = node.as_boolean()) {
+        value.number = flag->get() ? 1 : 0;
+        return true;
+      }
+      break;
+    case Kind::integer_or_auto:
+      if (node.is_string() && offending == "auto") return true;
+      [[fallthrough]];
+    case Kind::integer:
+      if (const auto* number = node.as_integer()) {
+        value.number = number->get();
+        return true;
+      }
+      break;
+    case Kind::duration:
+      return convert_duration(option, node, value);
+    case Kind::choice:
+    case Kind::file:
+      if (const auto* text = node.as_string()) {
+        value.text = text->get();
+        return true;
+      }
+      break;
+    case Kind::list:
+    case Kind::text_or_list:
+      return convert_list(option, node, value);
+  }
+  wrong_type(option, node);
+  return false;
+}
+
+void Walk::setting(const Option& option, const toml::node& node, UpstreamConfig& upstream) {
+  Value value;
+  value.place = place(node.source());
+  std::string offending;
+  if (!convert(option, node, value, offending)) return;
+  // "auto" is the one value outside the range of its option.
+  const bool is_auto = option.kind == Kind::integer_or_auto && node.is_string();
+  if (!is_auto && !check_range(option, value, offending, draft_.errors)) return;
+  option.set(draft_, upstream, value);
+}
+
+void Walk::entries(const toml::table& table, std::string_view section, UpstreamConfig& upstream) {
+  for (const auto& [key, node] : table) {
+    const auto found = std::find_if(options().begin(), options().end(), [&](const Option& option) {
+      return allowed_in(option, section) && option.leaf() == key.str();
+    });
+    if (found == options().end()) {
+      unknown(key, section);
+    } else {
+      setting(*found, node, upstream);
+    }
+  }
+}
+
+void Walk::top_entry(const toml::key& key, const toml::node& node) {
+  const std::string_view name = key.str();
+  if (name == upstream_section) return;  // read_upstreams() has its turn later
+  if (is_section(name)) {
+    if (const auto* section = node.as_table()) {
+      entries(*section, name, draft_.upstream_default);
+    } else {
+      error(node, complaint(std::string(name) + " must be a section", node_text(node),
+                            "write [" + std::string(name) + "] and its keys below"));
+    }
+    return;
+  }
+  const Option* option = find_option(name);
+  if (option == nullptr || !option->section().empty()) return unknown(key, {});
+  setting(*option, node, draft_.upstream_default);
+}
+
+void Walk::top(const toml::table& table) {
+  for (const auto& [key, node] : table) top_entry(key, node);
+}
+
+}  // namespace
+
+struct TomlFile::Table {
+  toml::table table;
+};
+
+TomlFile::TomlFile(const ConfigText& file, std::vector<ConfigError>& errors)
+    : table_(std::make_unique<Table>()), path_(file.path) {
+  try {
+    table_->table = toml::parse(file.text, file.path);
+  } catch (const toml::parse_error& failed) {
+    const auto& begin = failed.source().begin;
+    errors.push_back({{path_, begin.line, begin.column}, "TOML: " + escaped(failed.description())});
+  }
+}
+
+TomlFile::~TomlFile() = default;
+
+void TomlFile::apply_settings(Draft& draft) const {
+  Walk(path_, draft).top(table_->table);
+}
+
+void TomlFile::read_upstreams(Draft& draft, std::vector<UpstreamConfig>& upstreams,
+                              std::vector<Place>& places) const {
+  const toml::node* node = table_->table.get(upstream_section);
+  if (node == nullptr) return;
+  Walk walk(path_, draft);
+  const toml::array* array = node->as_array();
+  if (array == nullptr) {
+    draft.errors.push_back({walk.place(node->source()),
+                            complaint("upstream must be a list of sections", node_text(*node),
+                                      "write [[upstream]] with two brackets")});
+    return;
+  }
+  if (array->empty()) {
+    draft.errors.push_back({walk.place(node->source()),
+                            "no upstream is left; write [[upstream]] and url = "
+                            "\"tls://ADDRESS#AUTH-NAME\", or leave it out for the default"});
+  }
+  for (const toml::node& element : *array) {
+    const Place place = walk.place(element.source());
+    const toml::table* table = element.as_table();
+    if (table == nullptr) {
+      draft.errors.push_back(
+          {place, complaint("upstream must be a list of sections", node_text(element),
+                            "write [[upstream]] and url = ...")});
+      continue;
+    }
+    UpstreamConfig upstream = draft.upstream_default;
+    walk.entries(*table, upstream_section, upstream);
+    if (table->get("url") == nullptr) {
+      draft.errors.push_back({place,
+                              "this upstream has no url; write url = "
+                              "\"tls://ADDRESS#AUTH-NAME\" or a provider's name"});
+    }
+    upstreams.push_back(std::move(upstream));
+    places.push_back(place);
+  }
+}
+
+}  // namespace sotto
