@@ -1,5 +1,5 @@
-// What a TLS client trusts and remembers, shared by all workers: trust lists, pins, session tickets.
-// Test: tests/unit/transport/tls_engine_test.cc.
+// What TLS ends trust, show and remember, shared by all workers: trust lists, pins, session
+// tickets, a server's certificate. Test: tests/unit/transport/tls_credentials_test.cc.
 #pragma once
 
 #include <array>
@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "base/error.h"
@@ -23,6 +22,7 @@ using SpkiPin = std::array<std::uint8_t, 32>;
 
 // "sha256/BASE64". Error::bad_pin.
 Result<SpkiPin> parse_pin(std::string_view text);
+std::string pin_to_text(const SpkiPin& pin);
 
 // Certificates of authorities and the GnuTLS credentials made of them. Immutable and thread-safe
 // once loaded; loading takes milliseconds and megabytes, so it is loaded once per distinct file.
@@ -46,12 +46,13 @@ class TlsTrust {
   std::string ca_file_;
 };
 
-// Who must be at the other end. Everything here is part of a ticket's key: a session is resumed only
-// towards the same endpoint under the same expectations.
+// Who must be at the other end. Everything here is part of a ticket's key: a session is resumed
+// only towards the same endpoint under the same expectations.
 struct TlsPeerIdentity {
   SocketAddress endpoint;
-  std::string auth_name;        // empty: the endpoint's IP must be in the certificate's SAN
-  std::vector<SpkiPin> pins;    // empty: none; else one certificate of the chain must match one of them
+  std::string auth_name;  // empty: the endpoint's IP must be in the certificate's SAN
+  std::vector<SpkiPin>
+      pins;  // empty: none; else one certificate of the chain must match one of them
   std::string ca_file;
 
   std::string expected() const { return auth_name.empty() ? endpoint.ip.text() : auth_name; }
@@ -59,20 +60,48 @@ struct TlsPeerIdentity {
   friend auto operator<=>(const TlsPeerIdentity&, const TlsPeerIdentity&) = default;
 };
 
+// What a TLS server shows: certificate chain and key, and the secret its session tickets are sealed
+// with. Immutable and thread-safe once loaded.
+class TlsServerCredentials {
+ public:
+  // Files in PEM form. Error::bad_certificate_file if they cannot be read or do not belong
+  // together.
+  static Result<std::shared_ptr<const TlsServerCredentials>> load(
+      const std::string& certificate_file, const std::string& key_file);
+  ~TlsServerCredentials();
+  TlsServerCredentials(const TlsServerCredentials&) = delete;
+  TlsServerCredentials& operator=(const TlsServerCredentials&) = delete;
+
+ private:
+  friend class TlsEngine;
+  TlsServerCredentials() = default;
+  struct Credentials;
+  std::unique_ptr<Credentials> credentials_;
+};
+
 // Session tickets for resumption, one store per process; locked, off the query path. Tickets are
-// used once each (RFC 8446 C.4); a few newest are kept per peer.
+// used once each (RFC 8446 C.4); a few newest are kept per peer. When there are too many peers, the
+// one that was given no ticket for longest is forgotten.
 class TlsTicketStore {
  public:
   void put(const TlsPeerIdentity& peer, std::vector<std::uint8_t> session);
+  // The newest.
   std::optional<std::vector<std::uint8_t>> take(const TlsPeerIdentity& peer);
   void forget(const TlsPeerIdentity& peer);
-  std::size_t size() const;
+  std::size_t size() const;  // tickets
+
+  static constexpr std::size_t tickets_per_peer_max = 4;  // what common servers send, times two
+  static constexpr std::size_t peers_max = 256;           // far beyond any list of upstreams
 
  private:
-  static constexpr std::size_t tickets_per_peer_max = 4;  // what common servers send, times two
-  static constexpr std::size_t peers_max = 256;
+  struct Peer {
+    std::vector<std::vector<std::uint8_t>> tickets;  // oldest first
+    std::uint64_t last_put = 0;                      // value of puts_ then
+  };
+
   mutable std::mutex mutex_;
-  std::map<TlsPeerIdentity, std::vector<std::vector<std::uint8_t>>> tickets_;
+  std::uint64_t puts_ = 0;
+  std::map<TlsPeerIdentity, Peer> peers_;
 };
 
 }  // namespace sotto

@@ -3,15 +3,15 @@
 // Test: tests/unit/transport/tls_engine_test.cc (engine against engine, all cuts).
 #pragma once
 
-#include <gnutls/gnutls.h>
-
 #include <cstddef>
 #include <cstdint>
+#include <gnutls/gnutls.h>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "transport/octet_queue.h"
 #include "transport/tls_credentials.h"
 
 namespace sotto {
@@ -20,12 +20,16 @@ namespace sotto {
 struct TlsFailure {
   enum class Kind : std::uint8_t {
     none,
-    authentication,  // chain, name, pin, ALPN or version: retrying soon is pointless
-    protocol,        // alert, garbage or plaintext on the wire
+    authentication,  // chain, name, pin or ALPN: retrying soon is pointless
+    // Alert, garbage, plaintext, end of stream, or no common version: nobody has shown who they
+    // are, so the next attempt may meet someone else.
+    protocol,
   };
   Kind kind = Kind::none;
   // For the log: what was wrong, which name was expected, which certificate was shown.
-  // "certificate has expired (subject CN=dns.example, valid until 2024-01-01); expected name dns.example"
+  // One line of printable ASCII, whatever the peer sent:
+  // certificate has expired (subject "CN=dns.example", issuer "CN=Root", valid 2023-01-01 to
+  // 2024-01-01); expected name dns.example
   std::string reason;
 };
 
@@ -38,11 +42,15 @@ class TlsEngine {
     failed,       // see failure()
   };
 
-  // A client that will accept only peer. trust, tickets must outlive the engine. Offers ALPN protocol
-  // (absence in the answer is accepted, another refused), TLS 1.2 and 1.3, no early data, no
-  // renegotiation; resumes with a stored ticket if there is one.
-  static std::unique_ptr<TlsEngine> client(std::shared_ptr<const TlsTrust> trust, TlsPeerIdentity peer,
-                                           TlsTicketStore& tickets, const char* alpn);
+  // A client that will accept only peer. trust, tickets must outlive the engine. Offers ALPN
+  // protocol (absence in the answer is accepted, another refused), TLS 1.2 and 1.3, no early data,
+  // no renegotiation; resumes with a stored ticket if there is one.
+  static std::unique_ptr<TlsEngine> client(std::shared_ptr<const TlsTrust> trust,
+                                           TlsPeerIdentity peer, TlsTicketStore& tickets,
+                                           const char* alpn);
+  // A server: selects the first of its protocols that the client offers, none if there is none.
+  static std::unique_ptr<TlsEngine> server(std::shared_ptr<const TlsServerCredentials> credentials,
+                                           const std::vector<std::string>& alpn);
   ~TlsEngine();
   TlsEngine(const TlsEngine&) = delete;
   TlsEngine& operator=(const TlsEngine&) = delete;
@@ -52,17 +60,21 @@ class TlsEngine {
   void received(std::size_t count);
   void input_ended();  // end of stream
 
-  // Goes on with the handshake as far as the input allows. Call first without any input (client hello)
-  // and after every received() until ready. When the handshake completes the peer is verified, on
-  // resumption too, before the state becomes ready.
+  // Goes on with the handshake as far as the input allows. Call first without any input (client
+  // hello) and after every received() until ready. When the handshake completes the peer is
+  // verified, on resumption too, before the state becomes ready.
   State handshake();
   State state() const { return state_; }
 
-  // Decrypts into plaintext; 0 when the input holds no more. May change the state to closed or failed.
-  // Takes in new tickets. buffer: at least 1 octet; up to 16 kB are returned at once.
+  // Decrypts into buffer, which has room for at least one octet, as many records as fit; 0 when the
+  // input holds no more. Takes in new tickets. May change the state to closed or failed; octets
+  // returned by that call came before the change and are good. Call until it returns 0 once the
+  // state is ready, too: data may have arrived together with the end of the handshake.
   std::size_t read(std::span<std::uint8_t> buffer);
 
-  // Encrypts into the output, in records of at most 16 kB. Only when ready.
+  // Encrypts into the output, in records of at most 16 kB. Only when ready or closed: a peer that
+  // said close_notify may still be answered (RFC 8446 §6.1). When failed, or after close(), nothing
+  // leaves.
   void write(std::span<const std::uint8_t> plaintext);
   void close();  // appends close_notify
 
@@ -76,7 +88,35 @@ class TlsEngine {
   std::string description() const;
 
  private:
-  // The implementer's part.
+  explicit TlsEngine(unsigned flags);
+  void set_alpn(const std::vector<std::string>& protocols, unsigned flags);
+  void check_first_octet();
+  void finish_handshake();
+  void store_ticket();
+  void stop_reading(int error);
+  void fail(TlsFailure::Kind kind, std::string reason);
+  void fail_with(int error);
+
+  // Called by GnuTLS.
+  static ssize_t pull(gnutls_transport_ptr_t engine, void* buffer, std::size_t size);
+  static int pull_timeout(gnutls_transport_ptr_t engine, unsigned milliseconds);
+  static ssize_t push(gnutls_transport_ptr_t engine, const void* octets, std::size_t size);
+  static int on_ticket(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                       const gnutls_datum_t* message);
+
+  gnutls_session_t session_ = nullptr;
+  State state_ = State::handshaking;
+  bool input_ended_ = false;
+  bool first_octet_seen_ = false;
+  bool ticket_offered_ = false;
+  bool close_sent_ = false;
+  OctetQueue input_;   // ciphertext
+  OctetQueue output_;  // ciphertext
+  TlsFailure failure_;
+  TlsPeerIdentity peer_;
+  TlsTicketStore* tickets_ = nullptr;      // null on the server side
+  std::shared_ptr<const TlsTrust> trust_;  // null on the server side
+  std::shared_ptr<const TlsServerCredentials> server_credentials_;
 };
 
 }  // namespace sotto
