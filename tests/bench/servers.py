@@ -1,0 +1,191 @@
+"""The servers of the load benchmark: the echo, the DoT upstream, sotto, and sotto's rivals.
+
+Each runs on one CPU with one worker, on a loopback port of its own, with files in one directory.
+"""
+
+import pathlib
+import shutil
+import sys
+from dataclasses import dataclass
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/integration"))
+
+from harness import ports  # noqa: E402
+from harness.certificates import Authority, Leaf  # noqa: E402
+from harness.processes import Process  # noqa: E402
+
+AUTH_NAME = "dns.test"  # the name in the SAN of the upstream's certificate
+
+
+@dataclass
+class Place:
+    """Where everything lies and what the upstream is called."""
+
+    directory: pathlib.Path
+    authority: Authority
+    leaf: Leaf
+    upstream_port: int
+
+    def write(self, name: str, text: str) -> str:
+        path = self.directory / name
+        path.write_text(text)
+        return str(path)
+
+
+def new_place(directory: pathlib.Path) -> Place:
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    authority = Authority(directory / "certificates")
+    return Place(directory, authority, authority.leaf(names=(AUTH_NAME,)), ports.free_port())
+
+
+def start(place: Place, name: str, command: list[str], cpu: str) -> Process:
+    return Process(name, ["taskset", "-c", cpu, *command], place.directory / f"{name}.log")
+
+
+# --- the DoT upstream: answers every name, one worker -------------------------------------------
+
+
+def upstream_dnsdist(place: Place) -> list[str]:
+    return ["dnsdist", "--supervised", "--disable-syslog", "-C", place.write("upstream.lua", f"""
+addTLSLocal("127.0.0.1:{place.upstream_port}", "{place.leaf.chain}", "{place.leaf.key}",
+            {{maxInFlight=2000}})
+newServer("127.0.0.1:9")
+setMaxTCPClientThreads(1)
+setMaxTCPQueriesPerConnection(0)
+setSecurityPollSuffix("")
+addAction(AllRule(), SpoofAction("192.0.2.1", {{ttl=300}}))
+""")]
+
+
+def upstream_nsd(place: Place) -> list[str]:
+    place.write("bench.zone", """$ORIGIN bench.example.
+@ 300 SOA ns root 1 3600 600 86400 60
+@ 300 NS ns
+ns 300 A 192.0.2.53
+* 300 A 192.0.2.1
+""")
+    directory = place.directory
+    return ["nsd", "-d", "-c", place.write("nsd.conf", f"""
+server:
+  ip-address: 127.0.0.1@{place.upstream_port}
+  tls-port: {place.upstream_port}
+  tls-service-key: {place.leaf.key}
+  tls-service-pem: {place.leaf.chain}
+  server-count: 1
+  username: ""
+  chroot: ""
+  zonesdir: {directory}
+  pidfile: {directory}/nsd.pid
+  xfrdfile: {directory}/xfrd.state
+  zonelistfile: {directory}/zone.list
+  xfrdir: {directory}
+  tcp-query-count: 0
+  minimal-responses: yes
+remote-control:
+  control-enable: no
+zone:
+  name: bench.example
+  zonefile: bench.zone
+""")]
+
+
+def upstream_unbound(place: Place) -> list[str]:
+    return ["unbound", "-d", "-c", place.write("upstream.conf", f"""
+server:
+  interface: 127.0.0.1@{place.upstream_port}
+  tls-port: {place.upstream_port}
+  tls-service-key: {place.leaf.key}
+  tls-service-pem: {place.leaf.chain}
+  chroot: ""
+  username: ""
+  directory: {place.directory}
+  pidfile: ""
+  use-syslog: no
+  num-threads: 1
+  module-config: "iterator"
+  minimal-responses: yes
+  local-zone: "bench.example." redirect
+  local-data: "bench.example. 300 A 192.0.2.1"
+remote-control:
+  control-enable: no
+""")]
+
+
+UPSTREAMS = {"dnsdist": upstream_dnsdist, "nsd": upstream_nsd, "unbound": upstream_unbound}
+
+
+# --- under test ---------------------------------------------------------------------------------
+
+
+def sotto(binary: pathlib.Path):
+    def command(place: Place, port: int) -> list[str]:
+        return [str(binary), "serve", "--listen", f"127.0.0.1:{port}", "--upstream",
+                f"tls://127.0.0.1:{place.upstream_port}#{AUTH_NAME}", "--ca-file",
+                str(place.authority.ca_file)]
+
+    return command
+
+
+def rival_unbound(place: Place, port: int) -> list[str]:
+    return ["unbound", "-d", "-c", place.write("rival.conf", f"""
+server:
+  interface: 127.0.0.1@{port}
+  chroot: ""
+  username: ""
+  directory: {place.directory}
+  pidfile: ""
+  use-syslog: no
+  num-threads: 1
+  module-config: "iterator"
+  num-queries-per-thread: 4096
+  outgoing-range: 8192
+  do-not-query-localhost: no
+  tls-cert-bundle: {place.authority.ca_file}
+remote-control:
+  control-enable: no
+forward-zone:
+  name: "."
+  forward-tls-upstream: yes
+  forward-addr: 127.0.0.1@{place.upstream_port}#{AUTH_NAME}
+""")]
+
+
+def rival_dnsdist(place: Place, port: int) -> list[str]:
+    return ["dnsdist", "--supervised", "--disable-syslog", "-C", place.write("rival.lua", f"""
+setLocal("127.0.0.1:{port}")
+newServer({{address="127.0.0.1:{place.upstream_port}", tls="openssl", subjectName="{AUTH_NAME}",
+            caStore="{place.authority.ca_file}", validateCertificates=true}})
+setSecurityPollSuffix("")
+pc = newPacketCache(1000000)
+getPool(""):setCache(pc)
+""")]
+
+
+def rival_kresd(place: Place, port: int) -> list[str]:
+    return ["kresd", "-n", "-c", place.write("kresd.lua", f"""
+net.listen("127.0.0.1", {port}, {{ kind = "dns" }})
+cache.size = 100 * MB
+policy.add(policy.all(policy.TLS_FORWARD({{{{"127.0.0.1@{place.upstream_port}",
+  hostname="{AUTH_NAME}", ca_file="{place.authority.ca_file}"}}}})))
+"""), str(place.directory)]
+
+
+def rival_smartdns(place: Place, port: int) -> list[str]:
+    return ["smartdns", "-f", "-x", "-p", "-", "-c", place.write("smartdns.conf", f"""
+bind 127.0.0.1:{port}
+server-tls 127.0.0.1:{place.upstream_port} -host-name {AUTH_NAME} -tls-host-verify {AUTH_NAME}
+ca-file {place.authority.ca_file}
+speed-check-mode none
+cache-persist no
+log-level error
+""")]
+
+
+RIVALS = {"unbound": rival_unbound, "dnsdist": rival_dnsdist, "kresd": rival_kresd,
+          "smartdns": rival_smartdns}
+
+
+def installed_rivals() -> dict:
+    return {name: command for name, command in RIVALS.items() if shutil.which(name)}
