@@ -58,6 +58,15 @@ std::string node_text(const toml::node& node) {
   return out.str();
 }
 
+// Its text without blanks around it; number counts from 1.
+std::string_view line_of(std::string_view text, std::size_t number) {
+  for (std::size_t line = 1; line < number; ++line) {
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+    if (text.empty()) break;
+  }
+  return trimmed(text.substr(0, text.find('\n')));
+}
+
 // The sections of the file that hold settings, without [[upstream]].
 bool is_section(std::string_view name) {
   if (name == upstream_default_section) return true;
@@ -120,13 +129,8 @@ std::string expected_text(const Option& option) {
 }
 
 void Walk::wrong_type(const Option& option, const toml::node& node) {
-  error(node, complaint(std::string(option.leaf()) + " must be " +
-                            (option.kind == Kind::boolean ? ""
-                             : option.kind == Kind::integer || option.kind == Kind::integer_or_auto
-                                 ? "an "
-                                 : "a ") +
-                            option.type_text(),
-                        node_text(node), expected_text(option)));
+  error(node, complaint(std::string(option.leaf()) + " has the wrong type", node_text(node),
+                        expected_text(option)));
 }
 
 void Walk::unknown(const toml::key& key, std::string_view section) {
@@ -281,7 +285,9 @@ TomlFile::TomlFile(const ConfigText& file, std::vector<ConfigError>& errors)
     table_->table = toml::parse(file.text, file.path);
   } catch (const toml::parse_error& failed) {
     const auto& begin = failed.source().begin;
-    errors.push_back({{path_, begin.line, begin.column}, "TOML: " + escaped(failed.description())});
+    errors.push_back({{path_, begin.line, begin.column},
+                      complaint("not valid TOML: " + escaped(failed.description()),
+                                line_of(file.text, begin.line))});
   }
 }
 

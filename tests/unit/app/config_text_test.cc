@@ -1,0 +1,66 @@
+#include <gtest/gtest.h>
+
+#include "app/config_reader.h"
+#include "app/config_source.h"
+
+namespace sotto {
+namespace {
+
+Draft read(const std::string& text) {
+  return read_config(ConfigText{"/s.toml", text}, {});
+}
+
+TEST(ConfigText, IsReadBackToTheSame) {
+  const char* const texts[] = {
+      "",
+      "workers = \"auto\"\n[listen]\nudp = [\"0.0.0.0:53\"]\ntcp = []\n",
+      "[[upstream]]\nurl = \"google\"\nca_file = \"we\\\"ird\\u0001\\\\ü.pem\"\n"
+      "[[upstream]]\nurl = [\"tls://192.0.2.1:53#a.example\", \"tls://[2001:db8::1]#a.example\"]\n"
+      "pins = [\"sha256/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"]\nidle_timeout = \"0s\"\n",
+      "query_timeout = \"1.234s\"\n[policy]\nallow = [\"10.0.0.0/8\", \"2001:db8::/32\"]\n",
+  };
+  for (const char* text : texts) {
+    const Draft first = read(text);
+    ASSERT_TRUE(first.errors.empty()) << first.errors[0].text();
+    const std::string printed = config_text(first.config);
+    const Draft second = read(printed);
+    ASSERT_TRUE(second.errors.empty()) << second.errors[0].text() << "\n" << printed;
+    EXPECT_EQ(config_text(second.config), printed);
+    EXPECT_EQ(second.config.upstreams.size(), first.config.upstreams.size());
+    EXPECT_EQ(second.config.listen.udp.at(0).is_default, first.config.listen.udp.at(0).is_default);
+    EXPECT_EQ(second.config.query_timeout, first.config.query_timeout);
+  }
+}
+
+TEST(ConfigText, ShowsTheDefaults) {
+  const std::string text = config_text(read("").config);
+  EXPECT_NE(text.find("workers = 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n[listen]\n# default: udp = [\"127.0.0.1:5053\", \"[::1]:5053\"]\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("\n[[upstream]]\n# cloudflare-dns.com at 1.1.1.1:853 "), std::string::npos)
+      << text;
+}
+
+TEST(ConfigText, RestartIsNeededForWhatAReloadCannotChange) {
+  const Config running = read("").config;
+  struct Case {
+    const char* text;
+    std::vector<std::string> keys;
+  };
+  const Case cases[] = {
+      {"", {}},
+      {"workers = 2\n[log]\nlevel = \"debug\"\nformat = \"json\"\n", {"workers", "log.format"}},
+      {"[listen]\nudp = [\"127.0.0.1:5053\", \"[::1]:5053\"]\n", {}},
+      {"[listen]\nudp = [\"127.0.0.1:53\"]\n", {"listen.udp", "listen.tcp"}},
+      {"query_timeout = \"1s\"\n[[upstream]]\nurl = \"google\"\n[policy]\ntest_name = false\n", {}},
+      {"[tcp]\nidle_timeout = \"1s\"\nconnections_max = 1\nconnections_per_client_max = 1\n",
+       {"tcp.idle_timeout", "tcp.connections_max", "tcp.connections_per_client_max"}},
+  };
+  for (const Case& c : cases) {
+    EXPECT_EQ(restart_needed(running, read(c.text).config), c.keys) << c.text;
+  }
+}
+
+}  // namespace
+}  // namespace sotto
