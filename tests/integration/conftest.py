@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from harness import certificates, fake_upstream, real_servers
+from harness import answers, certificates, fake_upstream, real_servers
 from harness.processes import Process
 from harness.sotto import Sotto, binary, environment, new_port
 
@@ -37,7 +37,7 @@ def _logs_of_longer_lived(request: pytest.FixtureRequest):
     """Processes of wider scope that this test uses are shown with it, too."""
     shown = request.node.stash.setdefault(_processes_key, [])
     for name in request.fixturenames:
-        if name in ("unbound", "nsd", "shared"):
+        if name in ("unbound", "nsd", "shared", "real"):
             value = request.getfixturevalue(name)
             shown.append(getattr(value, "process", None) or value.sotto)
 
@@ -208,8 +208,23 @@ class Shared:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory, authority, leaf):
-    starter = Starter(tmp_path_factory.mktemp("shared"), authority.ca_file, [])
+def start_for_module(tmp_path_factory, authority):
+    """Like start, but the sottos live as long as the module."""
+    starter = Starter(tmp_path_factory.mktemp("module"), authority.ca_file, [])
+    yield starter
+    starter.stop_all()
+
+
+@pytest.fixture(scope="module")
+def shared(start_for_module, leaf):
     with fake_upstream.FakeUpstream(leaf) as fake:
-        yield Shared(starter(fake), fake)
-        starter.stop_all()
+        yield Shared(start_for_module(fake), fake)
+
+
+@pytest.fixture
+def upstream(shared):
+    """The fake upstream of shared; its answers are right again afterwards."""
+    yield shared.fake
+    shared.fake.assert_only_tls()
+    shared.fake.answer = answers.right
+    shared.fake.trickle = False

@@ -178,11 +178,11 @@ class Connection(asyncio.Protocol):
             return
         for delay, octets in upstream.answer(asked):
             if delay:
-                self.later(delay, self._send_late, octets)
+                self.later(delay, self.send_now, octets)
             else:
                 self.send(octets)
 
-    def _send_late(self, octets: bytes) -> None:
+    def send_now(self, octets: bytes) -> None:
         self.send(octets)
         self._flush()
 

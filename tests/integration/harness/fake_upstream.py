@@ -155,7 +155,7 @@ class FakeUpstream:
 
         def hold(asked: wire.Query):
             connection = next(one for one in self.live if one.number == asked.connection)
-            waiting.append(lambda: [connection._send_late(o) for _, o in before(asked)])
+            waiting.append(lambda: [connection.send_now(octets) for _, octets in before(asked)])
             return []
 
         self.answer = hold

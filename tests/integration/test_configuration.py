@@ -1,0 +1,181 @@
+"""Mistakes in the configuration: one clear line that says where and what, and nothing half started."""
+
+import re
+import socket
+import subprocess
+
+import pytest
+
+from harness.sotto import binary, environment, new_port
+from harness.waiting import PATIENCE
+
+
+def run(*arguments: str, env: dict[str, str] | None = None, cwd=None):
+    return subprocess.run([str(binary()), *arguments], capture_output=True, text=True,
+                          timeout=PATIENCE, env=environment(**(env or {})), cwd=cwd, check=False)
+
+
+def good(ca_file, port: int) -> str:
+    return (f'[listen]\nudp = ["127.0.0.1:{port}"]\ntcp = ["127.0.0.1:{port}"]\n'
+            f'[upstream_default]\nca_file = "{ca_file}"\n'
+            '[[upstream]]\nurl = "tls://127.0.0.1:8853#dns.test"\n')
+
+
+# The faulty text stands before the good configuration; the place is where the fault is.
+FAULTS = {
+    "unknown key": ("worker = 1\n", "1:1", ["worker", "workers"]),
+    "unknown section": ("[lissten]\nudp = []\n", "1:2", ["lissten", "listen"]),
+    "wrong type": ('workers = "many"\n', "1:11", ["many", "workers"]),
+    "number instead of a duration": ("query_timeout = 4\n", "1:17", ["4", "query_timeout"]),
+    "out of range": ("workers = 100000\n", "1:11", ["100000", "256"]),
+    "duration out of range": ('query_timeout = "1ms"\n', "1:17", ["1ms"]),
+    "not a duration": ('query_timeout = "soon"\n', "1:17", ["soon"]),
+    "unknown choice": ('log = { level = "chatty" }\n', "1:17", ["chatty", "debug"]),
+    "not a network": ('policy = { allow = ["10.0.0.0/33"] }\n', "1:21", ["10.0.0.0/33"]),
+    "unclosed string": ('workers = "1\n', "1:", []),
+    "no TOML at all": ("<xml/>\n", "1:", []),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_a_fault_is_reported_with_file_line_and_column(tmp_path, authority, fault, command):
+    text, place, words = FAULTS[fault]
+    port = new_port()
+    config = tmp_path / "sotto.toml"
+    config.write_text(text + good(authority.ca_file, port))
+    result = run(command, "--config", str(config))
+    assert result.returncode == 2
+    (line,) = [line for line in result.stderr.splitlines() if "sotto.toml:" in line]
+    assert f"sotto.toml:{place}" in line
+    for word in words:
+        assert word in line
+
+
+def test_all_faults_of_a_file_are_reported_at_once(tmp_path, authority):
+    config = tmp_path / "sotto.toml"
+    config.write_text("worker = 1\nquery_timeout = 4\n" + good(authority.ca_file, new_port()))
+    result = run("check", "--config", str(config))
+    assert result.returncode == 2
+    assert [f"sotto.toml:{place}" in result.stderr for place in ("1:1", "2:17")] == [True, True]
+
+
+BAD_UPSTREAMS = {
+    "a host that would need bootstrapping without an address": "tls://dns.example",
+    "plain DNS": "udp://127.0.0.1:53",
+    "an unknown scheme": "quic://127.0.0.1",
+    "no scheme": "127.0.0.1:853",
+    "an unknown provider": "cloudfare",
+    "a bad port": "tls://127.0.0.1:70000#dns.test",
+    "a bad address": "tls://256.0.0.1#dns.test",
+    "an empty name": "tls://127.0.0.1#",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("case", BAD_UPSTREAMS)
+def test_an_upstream_that_cannot_be_authenticated_is_an_error(tmp_path, case):
+    """Nothing that could not be verified is ever configured: exit 2 with the place."""
+    config = tmp_path / "sotto.toml"
+    config.write_text(f'[[upstream]]\nurl = "{BAD_UPSTREAMS[case]}"\n')
+    result = run("check", "--config", str(config))
+    assert result.returncode == 2
+    assert re.search(r"sotto\.toml:2:7: ", result.stderr), result.stderr
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate\n"])
+def test_an_unreadable_ca_file_is_an_error(tmp_path, content):
+    ca_file = tmp_path / "ca.pem"
+    if content is not None:
+        ca_file.write_text(content)
+    config = tmp_path / "sotto.toml"
+    config.write_text(good(ca_file, new_port()))
+    result = run("serve", "--config", str(config))
+    assert result.returncode == 2
+    (line,) = [line for line in result.stderr.splitlines() if "ca.pem" in line]
+    assert "sotto.toml:5:11" in line
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--listen", "127.0.0.1"], ["--listen", "127.0.0.1"]),
+    (["--listen", "nowhere:53"], ["--listen", "nowhere:53"]),
+    (["--upstream", "udp://127.0.0.1"], ["--upstream", "udp://127.0.0.1"]),
+    (["--log-level", "chatty"], ["--log-level", "chatty"]),
+    (["--ca-file", "/nonexistent/ca.pem"], ["/nonexistent/ca.pem"]),
+    (["--config", "/nonexistent/sotto.toml"], ["/nonexistent/sotto.toml"]),
+    (["--nonsense"], ["--nonsense"]),
+    (["dance"], ["dance"])])
+def test_mistakes_on_the_command_line_exit_with_2(arguments, words):
+    result = run(*arguments)
+    assert result.returncode == 2
+    for word in words:
+        assert word in result.stderr
+
+
+def test_mistakes_in_the_environment_name_the_variable(authority):
+    result = run(env={"SOTTO_LISTEN": "localhost"})
+    assert result.returncode == 2
+    assert "SOTTO_LISTEN" in result.stderr and "localhost" in result.stderr
+
+
+def test_check_prints_the_effective_configuration(tmp_path, authority):
+    """What it prints is itself a configuration that means the same."""
+    config = tmp_path / "sotto.toml"
+    config.write_text("workers = 3\n" + good(authority.ca_file, 5_999))
+    result = run("check", "--config", str(config), env={"SOTTO_LOG_LEVEL": "warning"})
+    assert result.returncode == 0, result.stderr
+    for part in ("workers = 3", '"127.0.0.1:5999"', 'tls://127.0.0.1:8853#dns.test', '"warning"'):
+        assert part in result.stdout
+    again = tmp_path / "again.toml"
+    again.write_text(result.stdout)
+    second = run("check", "--config", str(again))
+    assert (second.returncode, second.stdout) == (0, result.stdout)
+
+
+def test_version_and_help():
+    assert re.fullmatch(r"sotto \d+\.\d+\.\d+.*\n", run("--version").stdout)
+    for arguments in (["--help"], ["serve", "--help"], ["check", "--help"], ["query", "--help"]):
+        result = run(*arguments)
+        assert result.returncode == 0 and "--" in result.stdout
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+def test_a_port_in_use_is_a_runtime_failure(tmp_path, authority, kind):
+    port = new_port()
+    config = tmp_path / "sotto.toml"
+    config.write_text(good(authority.ca_file, port))
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", port))
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
+        result = run("serve", "--config", str(config))
+    assert result.returncode == 1
+    (line,) = [line for line in result.stderr.splitlines() if f"127.0.0.1:{port}" in line]
+    assert "in use" in line
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_in_use_by_another_sotto_is_seen(start, fake, workers):
+    """With SO_REUSEPORT a second one would silently take half of the queries."""
+    first = start(fake, workers=workers)
+    result = run("serve", "--config", str(first.config_file))
+    assert result.returncode == 1
+    assert f"127.0.0.1:{first.port}" in result.stderr
+    first.assert_right("still-first.example.")
+
+
+def test_an_address_the_host_lacks_is_an_error_when_configured(tmp_path, authority):
+    config = tmp_path / "sotto.toml"
+    config.write_text(good(authority.ca_file, new_port()).replace("127.0.0.1:", "192.0.2.1:", 1))
+    result = run("serve", "--config", str(config))
+    assert result.returncode == 1
+    assert "192.0.2.1" in result.stderr
+
+
+def test_relative_ca_files_start_at_the_configuration(start, fake, authority, tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/ca.pem").write_bytes(authority.ca_file.read_bytes())
+    port = new_port()
+    config = tmp_path / "etc/sotto.toml"
+    config.write_text(good("ca.pem", port).replace("127.0.0.1:8853", f"127.0.0.1:{fake.port}"))
+    start.raw(["--config", str(config)], port=port).assert_right("relative.example.")

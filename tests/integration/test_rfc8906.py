@@ -1,0 +1,146 @@
+"""RFC 8906 §8: the probes by which a server that fails to communicate is found, over UDP and TCP.
+
+The upstream is authoritative (nsd). sotto answers as itself: without AA, with RA."""
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.opcode
+import dns.rcode
+import dns.rdatatype
+import pytest
+
+from harness import wire
+
+ZONE = "example."
+MBZ = 0x0040  # the header's last reserved bit, "Z" of RFC 1035
+UNKNOWN_OPTION = 100
+UNKNOWN_EDNS_FLAG = 0x0040
+
+
+@pytest.fixture(scope="module")
+def sotto(nsd, start_for_module):
+    return start_for_module(nsd)
+
+
+@pytest.fixture(params=["udp", "tcp"])
+def probe(request, sotto):
+    """Sends a query over one of the transports."""
+    return getattr(sotto, request.param)
+
+
+def make(rtype="SOA", *, flags=0, edns=None, ednsflags=0, options=(), payload=1_232):
+    query = dns.message.make_query(ZONE, rtype, use_edns=False)
+    query.flags = flags
+    if edns is not None:
+        query.use_edns(edns, ednsflags, payload, options=list(options))
+    return query
+
+
+def assert_soa(response, *, edns):
+    assert response.rcode() == dns.rcode.NOERROR
+    assert [rrset.rdtype for rrset in response.answer] == [dns.rdatatype.SOA]
+    assert response.edns == edns
+
+
+def assert_badvers(response):
+    assert response.rcode() == dns.rcode.BADVERS
+    assert response.answer == [] and response.edns == 0
+
+
+def test_8_1_1_is_the_zone_served(probe):
+    assert_soa(probe(make()), edns=-1)
+
+
+def test_8_1_2_unknown_types(probe):
+    response = probe(make("TYPE1000"))
+    assert (response.rcode(), response.answer, response.edns) == (dns.rcode.NOERROR, [], -1)
+
+
+def test_8_1_3_1_cd(probe):
+    assert_soa(probe(make(flags=dns.flags.CD)), edns=-1)
+
+
+def test_8_1_3_2_ad(probe):
+    assert_soa(probe(make(flags=dns.flags.AD)), edns=-1)
+
+
+def test_8_1_3_3_reserved_bit(probe):
+    response = probe(make(flags=MBZ))
+    assert_soa(response, edns=-1)
+    assert not response.flags & MBZ
+
+
+def test_8_1_3_4_recursive(probe):
+    response = probe(make(flags=dns.flags.RD))
+    assert_soa(response, edns=-1)
+    assert response.flags & dns.flags.RD
+
+
+def test_8_1_4_unknown_opcode(probe):
+    """Header only, opcode 15: NOTIMP, whatever else the answer holds."""
+    query = dns.message.Message()
+    query.set_opcode(15)
+    response = probe(query)
+    assert (response.rcode(), response.opcode()) == (dns.rcode.NOTIMP, 15)
+    assert not response.flags & dns.flags.AA
+
+
+def test_8_2_1_basic_edns(probe):
+    assert_soa(probe(make(edns=0)), edns=0)
+
+
+def test_8_2_2_version_negotiation(probe):
+    assert_badvers(probe(make(edns=1)))
+
+
+def test_8_2_3_unknown_options(probe):
+    response = probe(make(edns=0, options=[dns.edns.GenericOption(UNKNOWN_OPTION, b"")]))
+    assert_soa(response, edns=0)
+    assert UNKNOWN_OPTION not in [option.otype for option in response.options]
+
+
+def test_8_2_4_unknown_flags(probe):
+    response = probe(make(edns=0, ednsflags=UNKNOWN_EDNS_FLAG))
+    assert_soa(response, edns=0)
+    assert not response.ednsflags & UNKNOWN_EDNS_FLAG
+
+
+def test_8_2_5_version_negotiation_with_unknown_flags(probe):
+    response = probe(make(edns=1, ednsflags=UNKNOWN_EDNS_FLAG))
+    assert_badvers(response)
+    assert not response.ednsflags & UNKNOWN_EDNS_FLAG
+
+
+def test_8_2_6_version_negotiation_with_unknown_options(probe):
+    response = probe(make(edns=1, options=[dns.edns.GenericOption(UNKNOWN_OPTION, b"")]))
+    assert_badvers(response)
+    assert response.options == ()
+
+
+def test_8_2_7_truncated_responses(sotto):
+    """Over UDP: TC and OPT; the same over TCP is whole."""
+    query = dns.message.make_query("middle." + ZONE, "TXT", use_edns=0, payload=512,
+                                   want_dnssec=True)
+    over_udp = sotto.udp(query)
+    assert over_udp.flags & dns.flags.TC and over_udp.edns == 0
+    over_tcp = sotto.tcp(query)
+    assert not over_tcp.flags & dns.flags.TC and over_tcp.edns == 0
+    assert len(over_tcp.answer[0]) == 10
+
+
+def test_8_2_8_do(probe):
+    response = probe(make(edns=0, ednsflags=dns.flags.DO))
+    assert_soa(response, edns=0)
+    assert response.ednsflags & dns.flags.DO
+
+
+def test_8_2_9_version_negotiation_with_do(probe):
+    assert_badvers(probe(make(edns=1, ednsflags=dns.flags.DO)))
+
+
+def test_8_2_10_several_defined_options(probe):
+    """NSID, COOKIE, client subnet and EXPIRE: all answered as one likes, none breaks the answer."""
+    options = [dns.edns.GenericOption(3, b""), dns.edns.GenericOption(wire.COOKIE, b"12345678"),
+               dns.edns.ECSOption("0.0.0.0", 0), dns.edns.GenericOption(9, b"")]
+    assert_soa(probe(make(edns=0, options=options)), edns=0)
