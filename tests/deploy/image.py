@@ -1,0 +1,91 @@
+"""Builds the image of deploy/container/Containerfile and runs it, with buildah and no daemon.
+
+Chroot isolation needs root but no namespaces and no registry: the base is debootstrapped once and
+kept under build/container, as are buildah's layers.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+KEPT = ROOT / "build/container"
+RELEASE = os.environ.get("SOTTO_TEST_RELEASE", "trixie")
+BASE = f"localhost/sotto-base:{RELEASE}"
+IMAGE = f"localhost/sotto:{RELEASE}"
+MIRROR = "http://deb.debian.org/debian"
+
+STORAGE = ["--root", str(KEPT / "storage"), "--runroot", str(KEPT / "run")]
+
+
+def reason_to_skip() -> str:
+    if os.geteuid() != 0:
+        return "needs root"
+    missing = [tool for tool in ("buildah", "debootstrap") if not shutil.which(tool)]
+    return f"needs {' and '.join(missing)}" if missing else ""
+
+
+def run(command: list[str], **options) -> str:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          cwd=ROOT, stdin=subprocess.DEVNULL, **options)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout[-8_000:]}"
+    return done.stdout
+
+
+def buildah(*arguments: str) -> str:
+    return run(["buildah", *STORAGE, *arguments]).strip()
+
+
+def exists(image: str) -> bool:
+    done = subprocess.run(["buildah", *STORAGE, "inspect", "--type", "image", image],
+                          capture_output=True)
+    return done.returncode == 0
+
+
+def import_base() -> None:
+    """Once: a minimal Debian as an image."""
+    if exists(BASE):
+        return
+    KEPT.mkdir(parents=True, exist_ok=True)
+    archive = KEPT / f"base-{RELEASE}.tar"
+    if not archive.exists():
+        tree = KEPT / f"base-{RELEASE}"
+        shutil.rmtree(tree, ignore_errors=True)
+        run(["debootstrap", "--variant=minbase", RELEASE, str(tree), MIRROR])
+        partial = archive.with_suffix(".partial")
+        run(["tar", "-C", str(tree), "--exclude=./var/cache/apt/archives/*.deb",
+             "--exclude=./var/lib/apt/lists/*", "-cf", str(partial), "."])
+        partial.rename(archive)
+        shutil.rmtree(tree)
+    container = buildah("from", "scratch").splitlines()[-1]
+    buildah("add", "--quiet", container, str(archive), "/")
+    buildah("commit", "--quiet", "--rm", container, BASE)
+
+
+def build() -> str:
+    """Returns the image's name. Layers that did not change are taken from the last build."""
+    import_base()
+    buildah("build", "--isolation", "chroot", "--format", "docker", "--layers",
+            "--build-arg", f"BASE={BASE}", "-f", "deploy/container/Containerfile",
+            "-t", IMAGE, ".")
+    return IMAGE
+
+
+def run_command(container: str, arguments: list[str], *, env: dict[str, str] | None = None,
+                volumes: list[str] | None = None) -> list[str]:
+    """The command line that runs something in a container, on the host's loopback."""
+    command = ["buildah", *STORAGE, "run", "--isolation", "chroot"]
+    for name, value in (env or {}).items():
+        command += ["--env", f"{name}={value}"]
+    for volume in volumes or []:
+        command += ["--volume", volume]
+    return [*command, container, "--", *arguments]
+
+
+def descendants(pid: int) -> list[int]:
+    found = []
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += [int(child), *descendants(int(child))]
+    return found
