@@ -1,5 +1,5 @@
-"""Fixtures. Servers without state that tests could spoil live as long as the session; sotto and
-the fake upstream live as long as one test or one module. Everything is stopped, whatever happens."""
+"""Fixtures. Servers without state that tests could spoil live as long as the session; sotto and the
+fake upstream live as long as one test or one module. Everything is stopped, whatever happens."""
 
 import contextlib
 import itertools

@@ -1,4 +1,4 @@
-"""Mistakes in the configuration: one clear line that says where and what, and nothing half started."""
+"""Mistakes in the configuration: one clear line says where and what; nothing half starts."""
 
 import re
 import socket

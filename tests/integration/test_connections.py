@@ -1,4 +1,4 @@
-"""Faults of connections under load: no query is lost while new connections work (BEHAVIOUR §2, 6–8).
+"""Faults of connections under load: no query is lost while new connections work. BEHAVIOUR §2, 6–8.
 The full numbers of queries belong to script/bench; here each fault meets enough to show itself."""
 
 import os
@@ -19,7 +19,7 @@ def assert_budget(fake, cap: int = 8) -> None:
 
 
 def test_reset_every_250_ms_loses_nothing(start, fake):
-    """BEHAVIOUR 7: what is unanswered is sent again at once. Issue: 0 of 5,000 queries fail."""
+    """BEHAVIOUR 7: what is unanswered is sent again at once. Target: 0 of 5,000 queries fail."""
     fake.reset_after = 0.25
     fake.answer = answers.late(0.005)  # so that each reset meets queries in flight
     sotto = start(fake)
@@ -30,7 +30,7 @@ def test_reset_every_250_ms_loses_nothing(start, fake):
 
 @pytest.mark.parametrize("kind", ["notify", "fin", "reset"])
 def test_closing_after_every_50_answers_loses_nothing(start, fake, kind):
-    """Issue: 0 of 5,000 queries fail."""
+    """Target: 0 of 5,000 queries fail."""
     fake.close_after_answers, fake.close_kind = 50, kind
     sotto = start(fake)
     sotto.load(QUERIES // 2, PER_SECOND).assert_none_failed()
@@ -67,7 +67,7 @@ def test_closing_mid_pipeline_resends_what_was_unanswered(start, fake):
 
 
 def test_silence_is_noticed_and_asked_elsewhere(start, fake):
-    """BEHAVIOUR 8: writes succeed, nothing comes back, while new connections work. Every 400 queries
+    """BEHAVIOUR 8: writes succeed, nothing comes back, while new connections work. Again and again
     all connections fall silent; nothing fails and nobody restarts anything."""
     sotto = start(fake)
     sotto.load(200, PER_SECOND, prefix="warm").assert_none_failed()
@@ -122,7 +122,7 @@ def test_a_reconnect_storm_is_bounded_and_ends(start, fake, fault):
     sotto = start(fake, query_timeout="1s")
     result = sotto.load(200, 100, prefix="storm")
     assert (result.right, result.lost, dict(result.rcodes)) == (0, 0, {wire.SERVFAIL: 200})
-    # About three seconds, at least 50 ms doubling to 100 ms apart; a new exchange may bring its own.
+    # About three seconds; attempts are at least 50 ms, doubling to 100 ms, apart.
     assert fake.connections <= 60
     assert extended_errors(sotto.ask("down.example.")) in ([22], [23])
     fake.on_connect = "serve"

@@ -1,4 +1,4 @@
-"""script/demo: the product seen working without the Internet; it checks each of its steps itself."""
+"""script/demo: the product seen working without the Internet; it checks each step itself."""
 
 import pathlib
 import subprocess

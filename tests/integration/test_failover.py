@@ -65,7 +65,7 @@ def test_the_first_is_used_again_after_its_return(start, pair):
 
 @pytest.mark.parametrize("fault", ["mute", "close", "reset", "http", "plaintext"])
 def test_a_first_upstream_that_cannot_connect_delays_no_query_to_death(start, pair, fault):
-    """BEHAVIOUR 9: connect + handshake have a deadline, and the next upstream is tried meanwhile."""
+    """BEHAVIOUR 9: connect + handshake have a deadline, and the next one is tried meanwhile."""
     first, second = pair
     first.on_connect = fault
     sotto = start(first, second)

@@ -1,4 +1,4 @@
-"""sotto in front of real servers, unbound and nsd: what they answer reaches the client unchanged."""
+"""sotto in front of real servers, unbound and nsd: their answers reach the client unchanged."""
 
 import dns.flags
 import dns.message

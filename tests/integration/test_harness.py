@@ -1,4 +1,4 @@
-"""The harness itself, without sotto: so that a fault of a fixture is not taken for one of the product."""
+"""The harness itself, without sotto: a fixture's fault must not be taken for the product's."""
 
 import socket
 import ssl

@@ -1,5 +1,5 @@
-"""Malformed and hostile queries: answered or dropped as BEHAVIOUR.md §1 and §3 list them. After each
-the next query works, and nothing malformed has reached the upstream."""
+"""Malformed and hostile queries: answered or dropped as BEHAVIOUR §1, §3 list them. After each the
+next query works, and nothing malformed has reached the upstream."""
 
 import struct
 

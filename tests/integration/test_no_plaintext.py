@@ -1,4 +1,4 @@
-"""The first promise, measured: under every fault the name asked appears on no wire but the client's,
+"""The first promise, measured: under every fault the name asked is on no wire but the client's,
 and sotto has no socket but to the configured endpoints (BEHAVIOUR §4.6)."""
 
 import contextlib

@@ -52,7 +52,8 @@ def test_messages_arrive_in_any_pieces(shared, upstream):
         for octet in wire.framed(wire.query("pieces.example", ident=7)):
             client.send_octets(bytes([octet]))
         assert ident(client.receive()) == 7
-        client.send(wire.query("pieces-1.example", ident=8), wire.query("pieces-2.example", ident=9))
+        client.send(wire.query("pieces-1.example", ident=8),
+                    wire.query("pieces-2.example", ident=9))
         assert {ident(message) for message in client.receive_many(2)} == {8, 9}
 
 

@@ -33,7 +33,8 @@ def faulty(authority, stranger):
                 names=("other.test",), addresses=(), common_name="other.test"),
             "CN only": lambda: authority.leaf(names=(), addresses=()),
             "expired": lambda: authority.leaf(not_before=now - 2 * week, not_after=now - week),
-            "not yet valid": lambda: authority.leaf(not_before=now + week, not_after=now + 2 * week),
+            "not yet valid": lambda: authority.leaf(
+                not_before=now + week, not_after=now + 2 * week),
             "self-signed": lambda: authority.leaf(self_signed=True),
             "unknown authority": stranger.leaf,
         }[fault]()
@@ -51,7 +52,7 @@ def assert_unreachable(sotto, name: str) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_faulty_certificate_on_a_full_handshake(start, fake, faulty, fault):
-    """BEHAVIOUR 11, 9: it fails at once, long before the overall deadline, which is a minute here."""
+    """BEHAVIOUR 11, 9: it fails at once, long before the overall deadline of a minute."""
     fake.use(faulty(fault))
     sotto = start(fake, query_timeout="60s")
     assert_unreachable(sotto, "secret.example.")
@@ -97,7 +98,8 @@ def test_a_certificate_that_expires_is_refused_on_resumption(start, make_fake, a
     assert "expired" in sotto.wait_for_log(r"expired.*dns\.test|dns\.test.*expired")
 
 
-def test_a_trust_anchor_that_is_replaced_ends_resumption(start, fake, stranger, authority, tmp_path):
+def test_a_trust_anchor_that_is_replaced_ends_resumption(start, fake, stranger, authority,
+                                                            tmp_path):
     """A reload with another CA in the same file: a ticket of the old trust does not get in."""
     ca_file = tmp_path / "changing.pem"
     ca_file.write_bytes(authority.ca_file.read_bytes())
@@ -144,8 +146,8 @@ def test_the_name_or_the_address_must_be_in_the_san(start, make_fake, authority,
 
 
 def test_pins_are_checked_in_addition(start, fake, leaf, stranger):
-    """BEHAVIOUR 11: a right pin passes, a wrong one does not although the chain is good; a right pin
-    does not replace the chain."""
+    """BEHAVIOUR 11: a right pin passes, a wrong one does not although the chain is good; a right
+    pin does not replace the chain."""
     right = start({"url": fake.url(), "pins": [leaf.pin]}, query_timeout="60s")
     right.assert_right("pin.example.")
     fake.close_all()

@@ -67,7 +67,8 @@ def test_rd_cd_and_do_make_different_questions(shared, upstream):
 @pytest.mark.parametrize("client_flags, edns_do, upstream_ad, expected", [
     (wire.AD, False, True, True), (0, True, True, True), (0, False, True, False),
     (wire.AD, False, False, False), (0, True, False, False)])
-def test_ad_only_for_those_who_asked(shared, upstream, client_flags, edns_do, upstream_ad, expected):
+def test_ad_only_for_those_who_asked(shared, upstream, client_flags, edns_do, upstream_ad,
+                                     expected):
     """BEHAVIOUR 26: AD=1 always goes upstream, and comes back only if the client sent AD or DO."""
     name = f"ad-{client_flags:x}-{edns_do}-{upstream_ad}.example".lower()
     upstream.answer = answers.message(
@@ -99,7 +100,7 @@ def test_records_keep_their_order_and_unknown_rdata_its_octets(shared, upstream)
 
 
 def test_compressed_names_inside_known_rdata_are_resolved(shared, upstream):
-    """DESIGN §3.7: the names in the RDATA of RFC 1035's types are decompressed and compressed anew."""
+    """DESIGN §3.7: names in the RDATA of RFC 1035's types are decompressed and compressed anew."""
     pointer_to_qname = b"\xc0\x0c"
     upstream.answer = answers.message(lambda asked: wire.respond(asked, (
         wire.record(15, struct.pack("!H", 10) + b"\x02mx" + pointer_to_qname),)))

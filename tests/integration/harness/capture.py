@@ -1,4 +1,4 @@
-"""A packet capture of the loopback interface, for the proof that a name never leaves in clear text."""
+"""A packet capture of the loopback interface, to prove that a name never leaves in clear text."""
 
 import socket
 import struct

@@ -132,7 +132,7 @@ class LoadResult:
 
 def load(address: str, port: int, *, queries: int, per_second: int, prefix: str = "load",
          patience: float = PATIENCE) -> LoadResult:
-    """Distinct A queries over UDP at a set pace, each checked against the fake upstream's oracle."""
+    """Distinct A queries over UDP at a set pace, each checked against the fake's oracle."""
     result = LoadResult(queries)
     names = [wire.name_octets(f"{prefix}-{index}.example") for index in range(queries)]
     answered: set[int] = set()

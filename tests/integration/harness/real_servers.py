@@ -1,4 +1,4 @@
-"""Real DNS servers as DoT upstreams on loopback: unbound and nsd, two TLS servers of different make."""
+"""Real DNS servers as DoT upstreams: unbound and nsd, two TLS servers of different make."""
 
 import pathlib
 import socket

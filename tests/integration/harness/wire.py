@@ -25,7 +25,8 @@ def option(code: int, value: bytes) -> bytes:
 
 
 def opt_record(
-    options: bytes = b"", *, udp_octets: int = 1232, rcode: int = 0, version: int = 0, flags: int = 0
+    options: bytes = b"", *, udp_octets: int = 1_232, rcode: int = 0, version: int = 0,
+    flags: int = 0
 ) -> bytes:
     """flags: the 16 bits behind VERSION, DO (0x8000) first."""
     return b"\0" + struct.pack(
