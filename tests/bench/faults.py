@@ -74,20 +74,14 @@ def measure_one(name: str, command, fault: str, place: servers.Place) -> list[st
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="script/bench faults", description=__doc__)
-    parser.add_argument("--binary", type=pathlib.Path,
-                        default=servers.ROOT / "build/release/sotto")
     parser.add_argument("--directory", type=pathlib.Path,
                         default=servers.ROOT / "build/bench/faults")
-    parser.add_argument("--rivals", action="store_true", help="measure those installed, too")
-    parser.add_argument("--only-rivals", action="store_true")
+    servers.add_arguments(parser)
     arguments = parser.parse_args()
 
     place = servers.new_place(arguments.directory)
-    tested = {} if arguments.only_rivals else {"sotto": servers.sotto(arguments.binary)}
-    if arguments.rivals or arguments.only_rivals:
-        tested |= servers.installed_rivals()
     rows = [["server", "upstream", "failed", "lost", "error", "wrong", "of", "connections"]]
-    for name, command in tested.items():
+    for name, command in servers.tested(arguments).items():
         rows += [measure_one(name, command, fault, place) for fault in FAULTS]
     print_table(rows)
     print(f"\n{QUERIES} distinct names at {PER_SECOND} a second over UDP, one DoT upstream")

@@ -56,18 +56,10 @@ class Benchmark:
             self._await_upstream()
             echo_port = servers.ports.free_port()
             echo = self._start("echo", [str(self.arguments.echo), str(echo_port)], SERVER_CPU)
-            for name, command in self._tested().items():
+            for name, command in servers.tested(self.arguments).items():
                 self._measure_server(name, command, (echo.pid, echo_port))
             if not echo.alive():
                 raise RuntimeError(f"the echo ended:\n{echo.log()}")
-
-    def _tested(self) -> dict:
-        tested = {}
-        if not self.arguments.only_rivals:
-            tested["sotto"] = servers.sotto(self.arguments.binary)
-        if self.arguments.rivals or self.arguments.only_rivals:
-            tested |= servers.installed_rivals()
-        return tested
 
     def _start(self, name: str, command: list[str], cpu: str):
         process = servers.start(self.place, name, command, cpu)
@@ -167,8 +159,6 @@ def print_table(rows: list[list[str]]) -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/bench load", description=__doc__)
-    parser.add_argument("--binary", type=pathlib.Path,
-                        default=servers.ROOT / "build/release/sotto")
     parser.add_argument("--echo", type=pathlib.Path,
                         default=servers.ROOT / "build/bench/tests/bench/udp_echo")
     parser.add_argument("--directory", type=pathlib.Path,
@@ -177,8 +167,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--queries", type=int, default=200_000, help="in each run")
     parser.add_argument("--scenarios", nargs="+", choices=MISSES, default=list(MISSES))
     parser.add_argument("--upstream", choices=servers.UPSTREAMS, default="dnsdist")
-    parser.add_argument("--rivals", action="store_true", help="measure those installed, too")
-    parser.add_argument("--only-rivals", action="store_true")
+    servers.add_arguments(parser)
     return parser.parse_args()
 
 

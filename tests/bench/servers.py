@@ -3,6 +3,7 @@
 Each runs on one CPU with one worker, on a loopback port of its own, with files in one directory.
 """
 
+import argparse
 import pathlib
 import shutil
 import sys
@@ -167,6 +168,9 @@ def rival_kresd(place: Place, port: int) -> list[str]:
     return ["kresd", "-n", "-c", place.write("kresd.lua", f"""
 net.listen("127.0.0.1", {port}, {{ kind = "dns" }})
 cache.size = 100 * MB
+modules.unload("priming")
+modules.unload("ta_update")
+trust_anchors.remove(".") -- the upstream signs nothing
 policy.add(policy.all(policy.TLS_FORWARD({{{{"127.0.0.1@{place.upstream_port}",
   hostname="{AUTH_NAME}", ca_file="{place.authority.ca_file}"}}}})))
 """), str(place.directory)]
@@ -187,5 +191,17 @@ RIVALS = {"unbound": rival_unbound, "dnsdist": rival_dnsdist, "kresd": rival_kre
           "smartdns": rival_smartdns}
 
 
-def installed_rivals() -> dict:
-    return {name: command for name, command in RIVALS.items() if shutil.which(name)}
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "build/release/sotto")
+    parser.add_argument("--rivals", nargs="*", choices=RIVALS, metavar="NAME",
+                        help=f"also measure these, or all installed: {', '.join(RIVALS)}")
+    parser.add_argument("--without-sotto", action="store_true")
+
+
+def tested(arguments: argparse.Namespace) -> dict:
+    """What to measure: names and the functions that make their command lines."""
+    found = {} if arguments.without_sotto else {"sotto": sotto(arguments.binary)}
+    if arguments.rivals is not None:
+        for name in arguments.rivals or filter(shutil.which, RIVALS):
+            found[name] = RIVALS[name]
+    return found
