@@ -123,6 +123,17 @@ def test_a_rotated_certificate_of_the_same_name_is_accepted(start, fake, authori
     assert fake.handshakes_full == 2
 
 
+def test_an_expired_cross_sign_beside_a_valid_path_is_accepted(start, fake, authority, stranger):
+    """BEHAVIOUR §2: the server sends the root anew, signed by an old root and expired; the root that
+    is trusted makes a path without it."""
+    good = authority.leaf()
+    yesterday = certificates.now() - certificates.DAY
+    with good.chain.open("ab") as chain:
+        chain.write(authority.cross_signed_by(stranger, not_after=yesterday))
+    fake.use(good)
+    start(fake).assert_right("cross.example.")
+
+
 @pytest.mark.parametrize("url_name, names, addresses, works", [
     ("dns.test", ("dns.test",), (), True),
     ("DNS.Test", ("dns.test",), (), True),

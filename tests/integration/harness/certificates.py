@@ -67,6 +67,22 @@ class Authority:
         self.ca_file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
         self._made = 0
 
+    def cross_signed_by(self, other: "Authority", not_after: datetime.datetime) -> bytes:
+        """This authority's name and key in a certificate that another one issued, as PEM."""
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(self.subject)
+            .issuer_name(other.subject)
+            .public_key(self.key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(not_after - 10 * DAY)
+            .not_valid_after(not_after)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(_usage(sign=True), critical=True)
+            .sign(other.key, hashes.SHA256())
+        )
+        return certificate.public_bytes(serialization.Encoding.PEM)
+
     def leaf(
         self,
         *,
