@@ -121,8 +121,9 @@ def threads() -> Outcome:
     outcome = Outcome()
     if programs:
         outcome.add(ctest("threads", "tsan", f"^({'|'.join(programs)})$", unrandomised()))
-    outcome.add(pytest("threads-integration", ["tests/integration", "-k", "workers or reload"],
-                       unrandomised(), SOTTO_BINARY="build/tsan/sotto"))
+    files = [f"tests/integration/test_{name}.py" for name in ("reload", "signals", "listeners")]
+    outcome.add(pytest("threads-integration", files, unrandomised(),
+                       SOTTO_BINARY="build/tsan/sotto"))
     return outcome
 
 
