@@ -27,6 +27,12 @@ std::string complaint(std::string_view what, std::string_view offending,
   return message;
 }
 
+std::string errors_text(const std::vector<ConfigError>& errors) {
+  std::string text;
+  for (const ConfigError& error : errors) text += error.text() + "\n";
+  return text;
+}
+
 void tidy_errors(std::vector<ConfigError>& errors) {
   std::stable_sort(errors.begin(), errors.end(),
                    [](const ConfigError& left, const ConfigError& right) {

@@ -33,6 +33,9 @@ struct ConfigError {
 std::string complaint(std::string_view what, std::string_view offending,
                       std::string_view suggestion = {});
 
+// One line each, as they go to standard error.
+std::string errors_text(const std::vector<ConfigError>& errors);
+
 // Sorted by place, each line once.
 void tidy_errors(std::vector<ConfigError>& errors);
 

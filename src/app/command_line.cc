@@ -1,0 +1,115 @@
+#include "app/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "app/text.h"
+
+namespace sotto {
+
+namespace {
+
+// Filled by CLI11.
+struct Parsed {
+  CommandLine line;
+  bool help = false;
+  bool version = false;
+  std::string config_file;
+};
+
+void add_flag(CLI::App& app, const std::string& name, std::vector<std::string>& texts) {
+  // One value each time it is given: what follows is the next option or the command.
+  app.add_option(name, texts)
+      ->allow_extra_args(false)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void add_config_flags(CLI::App& app, Parsed& parsed) {
+  app.add_option("--config", parsed.config_file)->expected(1);
+  for (const Option& option : options()) {
+    if (option.flag.empty()) continue;
+    const std::string flag(option.flag);
+    if (parsed.line.settings.try_emplace(flag).second) {
+      add_flag(app, flag, parsed.line.settings[flag]);
+    }
+  }
+}
+
+CLI::App* add_query(CLI::App& app, Parsed& parsed) {
+  CLI::App* query = app.add_subcommand("query");
+  query->set_help_flag();
+  query->add_flag("-h,--help", parsed.help);
+  query->add_option("words", parsed.line.query.words);
+  for (const QueryFlag& flag : query_flags()) {
+    const std::string name(flag.flag);
+    if (flag.on != nullptr) {
+      query->add_flag(name, parsed.line.query.*flag.on);
+    } else {
+      query->add_option(name, parsed.line.query.*flag.text)->expected(1);
+    }
+  }
+  return query;
+}
+
+// What CLI11 says, as one line that tells what to do.
+std::string usage_fault(const CLI::ParseError& error, const std::vector<std::string>& known) {
+  std::string message = error.what();
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  constexpr std::string_view extras = "The following argument";
+  if (!message.starts_with(extras)) return escaped(message);
+  // "The following argument was not expected: --lisen", or "arguments were".
+  const std::size_t colon = message.find(": ");
+  const std::string rest = message.substr(colon + 2);
+  const std::string word = rest.substr(0, rest.find(' '));
+  const std::string_view meant = nearest(word, {known.begin(), known.end()});
+  const std::string what = word.starts_with('-') ? "unknown option" : "unknown command";
+  return complaint(what, word, meant.empty() ? "" : "did you mean " + std::string(meant) + "?");
+}
+
+std::vector<std::string> known_words(const CLI::App& app) {
+  std::vector<std::string> words;
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_positional()) words.push_back(option->get_name());
+  }
+  for (const CLI::App* command : app.get_subcommands(nullptr)) words.push_back(command->get_name());
+  return words;
+}
+
+}  // namespace
+
+tl::expected<CommandLine, std::string> parse_command_line(std::vector<std::string> arguments) {
+  using Command = CommandLine::Command;
+  Parsed parsed;
+  CLI::App app("sotto");
+  app.set_help_flag();
+  app.add_flag("-h,--help", parsed.help);
+  app.add_flag("--version", parsed.version);
+  add_config_flags(app, parsed);
+  // Options of the configuration are known to the main command; serve and check pass them up.
+  for (const char* name : {"serve", "check"}) {
+    CLI::App* command = app.add_subcommand(name)->fallthrough();
+    command->set_help_flag();
+  }
+  const CLI::App* query = add_query(app, parsed);
+  app.require_subcommand(0, 1);
+  try {
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    return tl::unexpected<std::string>(
+        usage_fault(error, known_words(app.got_subcommand("query") ? *query : app)));
+  }
+  CommandLine& line = parsed.line;
+  if (app.got_subcommand("check")) line.command = Command::check;
+  if (app.got_subcommand("query")) line.command = Command::query;
+  if (parsed.help) {
+    line.command = line.command == Command::query ? Command::query_help : Command::help;
+  } else if (parsed.version) {
+    line.command = Command::version;
+  }
+  if (app.count("--config") != 0) line.config_file = parsed.config_file;
+  return std::move(parsed.line);
+}
+
+}  // namespace sotto

@@ -1,0 +1,105 @@
+#include "app/help_words.h"
+
+#include <set>
+
+#include "app/options.h"
+#include "app/query/query_options.h"
+
+namespace sotto {
+
+namespace {
+
+// What the flag does beyond its option, for the command line's readers; listen.udp and listen.tcp
+// share one.
+struct FlagWords {
+  std::string_view flag;
+  std::string_view argument;
+  std::string_view text;
+};
+
+constexpr FlagWords flag_words[] = {
+    {"--listen", "ADDR:PORT",
+     "Listen here on UDP and TCP; can be repeated. Replaces the file's addresses; a transport that "
+     "the file switches off ([]) stays off."},
+    {"--upstream", "URL",
+     "Resolver to forward to; can be repeated, used in this order. "
+     "tls://ADDRESS[:853][#AUTH-NAME], "
+     "or cloudflare, quad9, google. Replaces the file's upstreams."},
+    {"--ca-file", "FILE",
+     "Trust these certificate authorities (PEM) instead of the system's, for every upstream that "
+     "does not set its own."},
+    {"--log-level", "LEVEL", "One of debug, info, warning, error."},
+};
+
+}  // namespace
+
+std::vector<HelpRow> command_rows() {
+  return {{"sotto [serve] [OPTIONS]", "Forward DNS queries over TLS. This is the default."},
+          {"sotto check [OPTIONS]", "Check the configuration and print it as it takes effect."},
+          {"sotto query [@SERVER] NAME [TYPE] [OPTIONS]",
+           "Ask one question and show the answer; see sotto query --help."}};
+}
+
+std::vector<HelpRow> config_flag_rows() {
+  std::vector<HelpRow> rows{{"--config FILE",
+                             "Read this file; without it SOTTO_CONFIG's, or /etc/sotto/sotto.toml "
+                             "if that exists."}};
+  for (const FlagWords& words : flag_words) {
+    rows.push_back(
+        {std::string(words.flag) + " " + std::string(words.argument), std::string(words.text)});
+  }
+  rows.push_back({"--version", "Print the version."});
+  rows.push_back({"-h, --help", "Print this help."});
+  return rows;
+}
+
+std::vector<HelpRow> query_flag_rows() {
+  std::vector<HelpRow> rows;
+  for (const QueryFlag& flag : query_flags()) {
+    std::string term(flag.flag);
+    if (!flag.argument.empty()) term += " " + std::string(flag.argument);
+    rows.push_back({term, std::string(flag.help)});
+  }
+  return rows;
+}
+
+std::vector<HelpRow> environment_rows() {
+  std::vector<HelpRow> rows{{"SOTTO_CONFIG", "The configuration file, as --config."}};
+  std::set<std::string_view> seen;
+  for (const Option& option : options()) {
+    if (option.environment.empty() || !seen.insert(option.environment).second) continue;
+    const bool list =
+        option.kind == Option::Kind::list || option.kind == Option::Kind::text_or_list;
+    rows.push_back({std::string(option.environment),
+                    "As " + std::string(option.flag) + (list ? ", separated by commas." : ".")});
+  }
+  return rows;
+}
+
+std::vector<HelpRow> exit_code_rows() {
+  return {{"0", "Stopped cleanly, or the configuration is right."},
+          {"1", "Failure at run time, such as a port in use."},
+          {"2", "Wrong configuration or wrong usage; nothing was started."}};
+}
+
+std::vector<HelpRow> query_exit_code_rows() {
+  return {{"0", "The answer is NOERROR or NXDOMAIN."},
+          {"1", "Another RCODE, a malformed answer or no answer."},
+          {"2", "Wrong usage."}};
+}
+
+std::vector<HelpRow> example_rows() {
+  return {{"sotto --listen 0.0.0.0:53 --upstream quad9",
+           "Serve the local networks on port 53 through Quad9."},
+          {"sotto query example.com AAAA", "Ask the sotto that runs on this host."},
+          {"sotto check --config sotto.toml", "Show what this file means."}};
+}
+
+std::vector<HelpRow> query_example_rows() {
+  return {{"sotto query example.com AAAA", "Ask the sotto that runs on this host."},
+          {"sotto query @[::1]:5053 example.com MX --tcp --dnssec", "Over TCP, with signatures."},
+          {"sotto query @tls://9.9.9.9#dns.quad9.net example.com",
+           "Over TLS, past sotto, to compare."}};
+}
+
+}  // namespace sotto

@@ -1,0 +1,32 @@
+// Rows that --help and the man pages share.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sotto {
+
+struct HelpRow {
+  std::string term;  // "--config FILE", "SOTTO_CONFIG", "1"
+  std::string text;
+};
+
+std::vector<HelpRow> command_rows();
+std::vector<HelpRow> config_flag_rows();
+std::vector<HelpRow> query_flag_rows();
+std::vector<HelpRow> environment_rows();
+std::vector<HelpRow> exit_code_rows();
+std::vector<HelpRow> query_exit_code_rows();
+std::vector<HelpRow> example_rows();  // term: the command
+std::vector<HelpRow> query_example_rows();
+
+inline constexpr std::string_view query_words_help =
+    "SERVER is an address with or without a port (@127.0.0.1, @[::1]:5053), @tcp://ADDRESS[:PORT], "
+    "@tls://ADDRESS[:853][#AUTH-NAME] or a provider's name (@quad9). Without one, the first "
+    "address "
+    "of SOTTO_LISTEN is asked, or 127.0.0.1:5053, where sotto listens by default. TYPE is a name "
+    "or "
+    "TYPE65280; A by default.";
+
+}  // namespace sotto

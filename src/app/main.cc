@@ -1,0 +1,70 @@
+// The program: hands each command to whoever does it, and turns its result into an exit code.
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "app/command_line.h"
+#include "app/config_source.h"
+#include "app/help.h"
+#include "app/query/run_query.h"
+#include "app/serve.h"
+
+namespace {
+
+constexpr int exit_clean = 0;
+constexpr int exit_usage = 2;
+
+void print(std::FILE* stream, const std::string& text) {
+  std::fputs(text.c_str(), stream);
+}
+
+int usage_error(const std::string& fault, const char* help) {
+  print(stderr, "sotto: " + fault + "; see " + help + "\n");
+  return exit_usage;
+}
+
+// Shows the configuration as it takes effect, or every error in it.
+int check(const sotto::ConfigSource& source) {
+  const auto loaded = source.load();
+  if (!loaded) {
+    print(stderr, sotto::errors_text(loaded.error()));
+    return exit_usage;
+  }
+  print(stdout, sotto::config_text(loaded->config));
+  return exit_clean;
+}
+
+int run(const sotto::CommandLine& line) {
+  using Command = sotto::CommandLine::Command;
+  const auto environment = [](const char* name) -> const char* { return std::getenv(name); };
+  switch (line.command) {
+    case Command::help:
+      print(stdout, sotto::help_text());
+      return exit_clean;
+    case Command::query_help:
+      print(stdout, sotto::query_help_text());
+      return exit_clean;
+    case Command::version:
+      print(stdout, sotto::version_text() + "\n");
+      return exit_clean;
+    case Command::query: {
+      const auto options = sotto::parse_query_words(line.query, environment);
+      if (!options) return usage_error(options.error(), "sotto query --help");
+      return sotto::run_query(*options);
+    }
+    case Command::check:
+      return check({line.config_file, line.settings, environment});
+    case Command::serve:
+      return sotto::serve({line.config_file, line.settings, environment});
+  }
+  return exit_usage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto line = sotto::parse_command_line({argv + 1, argv + argc});
+  if (!line) return usage_error(line.error(), "sotto --help");
+  return run(*line);
+}

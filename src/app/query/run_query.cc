@@ -1,0 +1,89 @@
+#include "app/query/run_query.h"
+
+#include <cstdio>
+
+#include "app/query/message_text.h"
+#include "app/query/query_io.h"
+#include "app/query/query_message.h"
+#include "app/text.h"
+#include "base/random.h"
+
+namespace sotto {
+
+namespace {
+
+using Transport = QueryServer::Transport;
+
+std::string_view transport_text(Transport transport) {
+  switch (transport) {
+    case Transport::udp:
+      return "UDP";
+    case Transport::tcp:
+      return "TCP";
+    case Transport::tls:
+      return "TLS";
+  }
+  return {};
+}
+
+tl::expected<QueryResult, std::string> ask_over(const QueryOptions& options, Transport transport,
+                                                Random& random, Instant deadline) {
+  const auto query = query_message(options, random.next16(), transport);
+  switch (transport) {
+    case Transport::udp:
+      return query_udp(options.server.endpoint, query, deadline);
+    case Transport::tcp:
+      return query_tcp(options.server.endpoint, query, deadline);
+    case Transport::tls:
+      return query_tls(options.server, options.ca_file, query, deadline);
+  }
+  return tl::unexpected<std::string>("no transport");
+}
+
+std::string footer(const QueryOptions& options, Transport transport, const QueryResult& result,
+                   Duration elapsed) {
+  std::string text;
+  for (const std::string& note : result.notes) text += ";; " + note + "\n";
+  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count();
+  text += ";; server: " + options.server.endpoint.text() + " over " +
+          std::string(transport_text(transport));
+  if (!result.tls.empty()) {
+    const std::string& name = options.server.auth_name;
+    text += ", " + escaped(result.tls) + ", authenticated as " +
+            (name.empty() ? options.server.endpoint.ip.text() : name);
+  }
+  const std::string decimals = std::to_string(1'000 + microseconds % 1'000).substr(1);
+  return text + "\n;; time: " + std::to_string(microseconds / 1'000) + "." + decimals +
+         " ms, size: " + std::to_string(result.message.size()) + " octets\n";
+}
+
+}  // namespace
+
+int run_query(const QueryOptions& options) {
+  Random random;
+  const Instant begin = monotonic_now();
+  const Instant deadline = begin + options.timeout;
+  Transport transport = options.server.transport;
+  auto result = ask_over(options, transport, random, deadline);
+  if (result && transport == Transport::udp && message_text(result->message).truncated) {
+    // RFC 7766 §5: a truncated answer is asked for again over TCP.
+    transport = Transport::tcp;
+    result = ask_over(options, transport, random, deadline);
+    if (result) result->notes.insert(result->notes.begin(), "truncated over UDP, asked over TCP");
+  }
+  if (!result) {
+    std::fprintf(stderr, "sotto: no answer from %s over %s: %s\n",
+                 options.server.endpoint.text().c_str(), transport_text(transport).data(),
+                 result.error().c_str());
+    return 1;
+  }
+  const MessageText shown = message_text(result->message);
+  const std::string text =
+      options.brief ? shown.answers
+                    : shown.text + footer(options, transport, *result, monotonic_now() - begin);
+  std::fputs(text.c_str(), stdout);
+  if (!shown.whole) return 1;
+  return shown.rcode == rcode::noerror || shown.rcode == rcode::nxdomain ? 0 : 1;
+}
+
+}  // namespace sotto

@@ -1,0 +1,96 @@
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <string>
+#include <utility>
+
+#include "app/config_source.h"
+#include "app/help.h"
+#include "app/listeners.h"
+#include "app/logging.h"
+#include "app/serve.h"
+#include "app/server.h"
+
+namespace sotto {
+namespace {
+
+constexpr int exit_stopped = 0;
+constexpr int exit_failed = 1;
+constexpr int exit_configuration = 2;
+
+// The signals sotto acts upon arrive in the main thread only, one at a time.
+class Signals {
+ public:
+  // Before any thread is made, so that all of them inherit the mask.
+  Signals() {
+    ::sigemptyset(&set_);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set_, signal);
+    ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+  }
+
+  // 0 when none came within the time.
+  int wait(std::time_t seconds, long nanoseconds) const {
+    const timespec timeout{seconds, nanoseconds};
+    const int signal = ::sigtimedwait(&set_, nullptr, &timeout);
+    return signal > 0 ? signal : 0;
+  }
+
+ private:
+  sigset_t set_{};
+};
+
+void serve_until_stopped(const Signals& signals, Server& server, const ConfigSource& source,
+                         Log& log) {
+  constexpr std::time_t housekeeping_seconds = 5;
+  while (true) {
+    const int signal = signals.wait(housekeeping_seconds, 0);
+    log.report_suppressed();
+    if (signal == SIGHUP) server.reload(source);
+    if (signal == SIGTERM || signal == SIGINT) {
+      log.info("stopping", "finishing queries in progress",
+               {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+      return;
+    }
+  }
+}
+
+// False if a second signal says not to wait.
+bool drain(const Signals& signals, Server& server) {
+  constexpr long look_every_nanoseconds = 20'000'000;
+  server.drain();
+  while (!server.stopped()) {
+    const int signal = signals.wait(0, look_every_nanoseconds);
+    if (signal == SIGTERM || signal == SIGINT) return false;
+  }
+  server.join();
+  return true;
+}
+
+}  // namespace
+
+int serve(const ConfigSource& source) {
+  const Signals signals;
+  auto loaded = source.load();
+  if (!loaded) {
+    std::fputs(errors_text(loaded.error()).c_str(), stderr);
+    return exit_configuration;
+  }
+  Log log(loaded->config.log);
+  auto sockets = open_sockets(loaded->config, log);
+  if (!sockets) {
+    std::fprintf(stderr, "sotto: %s\n", sockets.error().c_str());
+    return exit_failed;
+  }
+  log.info("started", version_text(),
+           {{"workers", loaded->config.workers},
+            {"upstreams", loaded->config.upstreams.size()},
+            {"file", loaded->file}});
+  Server server(log, std::move(*loaded), std::move(*sockets));
+  server.start();
+  serve_until_stopped(signals, server, source, log);
+  if (!drain(signals, server)) std::_Exit(exit_stopped);
+  return exit_stopped;
+}
+
+}  // namespace sotto

@@ -1,0 +1,137 @@
+#include "app/server.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sotto {
+namespace {
+
+UpstreamSpec to_spec(const UpstreamConfig& config, std::shared_ptr<const TlsTrust> trust) {
+  UpstreamSpec spec{.name = config.name,
+                    .endpoints = {},
+                    .idle_timeout = config.idle_timeout,
+                    .padding = config.padding};
+  for (const SocketAddress& address : config.endpoints) {
+    spec.endpoints.push_back({{address, config.auth_name, config.pins, config.ca_file}, trust});
+  }
+  return spec;
+}
+
+// Connections are kept across a reload unless what they were authenticated with has changed.
+void keep_unchanged_trust(const LoadedConfig& running, LoadedConfig& loaded) {
+  for (auto& [file, trust] : loaded.trust) {
+    const auto known = running.trust.find(file);
+    if (known != running.trust.end() && known->second->fingerprint() == trust->fingerprint()) {
+      trust = known->second;
+    }
+  }
+}
+
+}  // namespace
+
+Server::Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets)
+    : log_(log), loaded_(std::move(loaded)) {
+  const auto config = worker_config();
+  for (WorkerSockets& own : sockets) {
+    workers_.push_back(std::make_unique<Worker>(shared_, log_, std::move(own), config));
+  }
+}
+
+std::shared_ptr<const WorkerConfig> Server::worker_config() const {
+  const Config& config = loaded_.config;
+  auto snapshot = std::make_shared<WorkerConfig>();
+  for (const UpstreamConfig& upstream : config.upstreams) {
+    snapshot->upstreams.push_back(to_spec(upstream, loaded_.trust.at(upstream.ca_file)));
+  }
+  snapshot->query_timeout = config.query_timeout;
+  snapshot->policy = {config.policy.allow, config.policy.special_use_names,
+                      config.policy.test_name};
+  snapshot->tcp = config.tcp;
+  return snapshot;
+}
+
+void Server::start() {
+  for (const auto& worker : workers_) worker->start();
+}
+
+void Server::reload(const ConfigSource& source) {
+  auto loaded = source.load();
+  if (!loaded) {
+    for (const ConfigError& error : loaded.error()) {
+      log_.error("config.error", error.text());
+    }
+    log_.error("config.kept", "the new configuration is wrong; the old one stays in force");
+    return;
+  }
+  for (const std::string& key : restart_needed(loaded_.config, loaded->config)) {
+    log_.warning("config.restart", "a change needs a restart", {{"key", key}});
+  }
+  keep_unchanged_trust(loaded_, *loaded);
+  loaded_ = std::move(*loaded);
+  log_.set_level(loaded_.config.log.level);
+  const auto config = worker_config();
+  for (const auto& worker : workers_) worker->apply(config);
+  log_.info("config.reloaded", "configuration applied", {{"file", loaded_.file}});
+}
+
+void Server::drain() {
+  for (const auto& worker : workers_) worker->drain();
+}
+
+bool Server::stopped() const {
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [](const auto& worker) { return worker->stopped(); });
+}
+
+void Server::join() {
+  for (const auto& worker : workers_) worker->join();
+  log_totals();
+}
+
+void Server::log_totals() const {
+  const auto total = [this](auto counters, auto counter) {
+    std::uint64_t sum = 0;
+    for (const auto& worker : workers_) sum += ((*worker.*counters)().*counter).value();
+    return sum;
+  };
+  using F = ForwarderCounters;
+  const auto forwarder = &Worker::counters;
+  log_.info("stopped.clients", "queries of clients",
+            {{"queries", total(forwarder, &F::queries)},
+             {"answered", total(forwarder, &F::answered)},
+             {"failed", total(forwarder, &F::failed)},
+             {"local", total(forwarder, &F::local)},
+             {"refused", total(forwarder, &F::refused)},
+             {"malformed", total(forwarder, &F::malformed)},
+             {"dropped", total(forwarder, &F::dropped)},
+             {"shed", total(forwarder, &F::shed)},
+             {"coalesced", total(forwarder, &F::coalesced)},
+             {"forwarded", total(forwarder, &F::forwarded)},
+             {"abandoned", total(forwarder, &F::abandoned)}});
+  using U = UpstreamCounters;
+  const auto upstream = &Worker::upstream_counters;
+  log_.info("stopped.upstreams", "queries to upstreams",
+            {{"sent", total(upstream, &U::sent)},
+             {"resent", total(upstream, &U::resent)},
+             {"answered", total(upstream, &U::answered)},
+             {"late", total(upstream, &U::late)},
+             {"mismatched", total(upstream, &U::mismatched)},
+             {"unasked", total(upstream, &U::unasked)},
+             {"malformed", total(upstream, &U::malformed)},
+             {"connections", total(upstream, &U::connections)},
+             {"handshakes", total(upstream, &U::handshakes)},
+             {"resumed", total(upstream, &U::resumed)},
+             {"failed_transport", total(upstream, &U::failed_transport)},
+             {"failed_authentication", total(upstream, &U::failed_authentication)},
+             {"suspected", total(upstream, &U::suspected)}});
+  using T = TcpCounters;
+  const auto tcp = &Worker::tcp_counters;
+  log_.info("stopped.tcp", "TCP connections of clients",
+            {{"accepted", total(tcp, &T::accepted)},
+             {"rejected", total(tcp, &T::rejected)},
+             {"closed_idle", total(tcp, &T::closed_idle)},
+             {"closed_slow", total(tcp, &T::closed_slow)},
+             {"accept_failed", total(tcp, &T::accept_failed)}});
+}
+
+}  // namespace sotto

@@ -1,0 +1,39 @@
+// The workers of a running sotto, and how a configuration reaches them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/config_source.h"
+#include "app/logging.h"
+#include "app/worker.h"
+
+namespace sotto {
+
+class Server {
+ public:
+  // log outlives the server. Does not start yet.
+  Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets);
+
+  void start();
+  // Reads the configuration anew and applies what can change while running; a wrong one changes
+  // nothing and is reported in the log.
+  void reload(const ConfigSource& source);
+  // Begins to stop: queries in progress are finished.
+  void drain();
+  bool stopped() const;
+  // Waits for the workers and says what they did.
+  void join();
+
+ private:
+  std::shared_ptr<const WorkerConfig> worker_config() const;
+  void log_totals() const;
+
+  Log& log_;
+  LoadedConfig loaded_;
+  SharedState shared_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace sotto

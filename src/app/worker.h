@@ -1,0 +1,93 @@
+// One worker: a thread with an event loop of its own, and everything between its sockets and its
+// upstream connections. Workers share only what is handed to them as shared. Test:
+// tests/integration.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "app/config.h"
+#include "app/upstream_log.h"
+#include "base/random.h"
+#include "forwarder/forwarder.h"
+#include "frontend/tcp_io.h"
+#include "frontend/udp_io.h"
+#include "transport/loop_io.h"
+#include "upstream/backoff.h"
+#include "upstream/exchanges.h"
+#include "upstream/link_io.h"
+#include "upstream/pool.h"
+
+namespace sotto {
+
+// What all workers share; locked inside, off the query path.
+struct SharedState {
+  TlsTicketStore tickets;
+  BackoffRegistry backoffs;
+};
+
+// The snapshot a worker applies.
+struct WorkerConfig {
+  std::vector<UpstreamSpec> upstreams;
+  Duration query_timeout{};
+  ForwarderPolicy policy;
+  Config::Tcp tcp;
+};
+
+// Bound sockets for one worker.
+struct WorkerSockets {
+  struct Bound {
+    UniqueFd fd;
+    SocketAddress address;
+  };
+  std::vector<Bound> udp;
+  std::vector<Bound> tcp;
+};
+
+// Queries in progress at a stop get this long: the longest an exchange takes by default.
+inline constexpr Duration drain_timeout = std::chrono::seconds{5};
+
+class Worker {
+ public:
+  // shared and log outlive the worker. Takes effect with start().
+  Worker(SharedState& shared, Log& log, WorkerSockets sockets,
+         std::shared_ptr<const WorkerConfig> config);
+
+  void start();
+  // Thread-safe; takes effect in the worker's next turn.
+  void apply(std::shared_ptr<const WorkerConfig> config);
+  // Takes no more queries, finishes those in progress, then ends the thread. Thread-safe.
+  void drain();
+  bool stopped() const { return stopped_.load(); }
+  void join();
+
+  // Written by the worker's thread, readable by any.
+  const ForwarderCounters& counters() const { return counters_; }
+  const UpstreamCounters& upstream_counters() const { return upstream_counters_; }
+  const TcpCounters& tcp_counters() const { return tcp_counters_; }
+
+ private:
+  void adopt(const WorkerConfig& config);
+  Instant end_turn();
+  bool drained() const;
+
+  Loop loop_;
+  Random random_;
+  ForwarderCounters counters_;
+  UpstreamCounters upstream_counters_;
+  TcpCounters tcp_counters_;
+  UpstreamLog upstream_log_;
+  TlsLinkOpener opener_;
+  Pool pool_;
+  Exchanges exchanges_;
+  Forwarder forwarder_;
+  std::vector<std::unique_ptr<UdpFrontend>> udp_;
+  TcpFrontend tcp_;
+  Instant drain_until_ = never;
+  std::atomic<bool> stopped_{false};
+  std::thread thread_;
+};
+
+}  // namespace sotto

@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <utility>
+
+#include "app/worker.h"
+
+namespace sotto {
+
+Worker::Worker(SharedState& shared, Log& log, WorkerSockets sockets,
+               std::shared_ptr<const WorkerConfig> config)
+    : upstream_log_(log),
+      opener_(loop_, shared.tickets),
+      pool_(opener_, shared.backoffs, upstream_log_, upstream_counters_, random_, loop_.now()),
+      exchanges_(pool_, upstream_counters_, loop_.now()),
+      forwarder_(exchanges_, counters_, random_),
+      tcp_(loop_, forwarder_, tcp_counters_) {
+  for (WorkerSockets::Bound& bound : sockets.udp) {
+    udp_.push_back(
+        std::make_unique<UdpFrontend>(loop_, forwarder_, std::move(bound.fd), bound.address));
+  }
+  for (WorkerSockets::Bound& bound : sockets.tcp) tcp_.add_listener(std::move(bound.fd));
+  loop_.set_turn_end([this] { return end_turn(); });
+  adopt(*config);
+}
+
+void Worker::adopt(const WorkerConfig& config) {
+  pool_.apply(config.upstreams);
+  exchanges_.set_timeout(config.query_timeout);
+  forwarder_.apply(config.policy);
+  tcp_.set_limits(config.tcp.idle_timeout, config.tcp.connections_max,
+                  config.tcp.connections_per_client_max);
+}
+
+void Worker::start() {
+  for (const auto& frontend : udp_) frontend->start();
+  tcp_.start();
+  thread_ = std::thread([this] {
+    loop_.run();
+    stopped_ = true;
+  });
+}
+
+void Worker::apply(std::shared_ptr<const WorkerConfig> config) {
+  loop_.post([this, config = std::move(config)] { adopt(*config); });
+}
+
+void Worker::drain() {
+  loop_.post([this] {
+    drain_until_ = loop_.now() + drain_timeout;
+    for (const auto& frontend : udp_) frontend->stop_receiving();
+    tcp_.stop_receiving();
+  });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+bool Worker::drained() const {
+  const bool idle = forwarder_.waiting() == 0 && tcp_.connections() == 0;
+  return drain_until_ != never && (idle || loop_.now() >= drain_until_);
+}
+
+// What the handlers of this turn produced leaves here: queries first, as answers take longest.
+Instant Worker::end_turn() {
+  if (exchanges_.next_deadline() <= loop_.now()) exchanges_.on_deadline();
+  if (tcp_.next_deadline() <= loop_.now()) tcp_.on_deadline();
+  exchanges_.end_turn();
+  for (const auto& frontend : udp_) frontend->flush();
+  tcp_.flush();
+  if (drained()) {
+    pool_.close_all();
+    exchanges_.end_turn();
+    loop_.stop();
+  }
+  return std::min({exchanges_.next_deadline(), tcp_.next_deadline(), drain_until_});
+}
+
+}  // namespace sotto
