@@ -1,10 +1,9 @@
 #include "base/random.h"
 
-#include <sys/random.h>
-
 #include <cassert>
 #include <cstdlib>
 #include <cstring>
+#include <sys/random.h>
 
 namespace sotto {
 namespace {
@@ -27,7 +26,8 @@ void Random::refill() {
       std::memcpy(block_.data() + at, &value, sizeof value);
     }
   } else if (::getrandom(block_.data(), block_.size(), 0) != static_cast<ssize_t>(block_.size())) {
-    // getrandom(2): 256 octets never fail and are never cut short. Without randomness no query may leave.
+    // getrandom(2): 256 octets never fail and are never cut short. Without randomness no query may
+    // leave.
     std::abort();
   }
   used_ = 0;

@@ -25,8 +25,8 @@ NameTable::NameTable(MessageBuilder& out, std::span<const std::uint8_t> qname,
                      std::size_t message_octets)
     : out_(out),
       qname_(qname),
-      // A record with a name of its own takes 20 octets and more.
-      slots_(std::clamp(std::bit_ceil(message_octets / 8), slots_min, slots_max)),
+      // A record with a new label of its own takes some 16 octets: a quarter of the slots.
+      slots_(std::clamp(std::bit_ceil(message_octets / 4), slots_min, slots_max)),
       free_(slots_ / 2) {}
 
 void NameTable::start() {

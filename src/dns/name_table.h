@@ -26,11 +26,13 @@ class NameTable {
  private:
   // Offset of the root: the header stands there, no name does.
   static constexpr std::uint16_t root = 0;
-  // Half of a full table's slots. Messages with more distinct labels are compressed less.
+  // Half of the slots may be used: by the 127 labels a question can have even in the smallest
+  // table, by 1,024 in the largest. Messages with more distinct labels are compressed less.
   static constexpr std::size_t slots_max = 2'048;
-  static constexpr std::size_t slots_min = 64;
+  static constexpr std::size_t slots_min = 256;
+  static_assert(slots_min / 2 > name_labels_max);
   // Looks at no more neighbours than this, so that chosen collisions cost size but not time.
-  static constexpr std::size_t probes_max = 8;
+  static constexpr std::size_t probes_max = 16;
 
   struct Slot {
     std::uint16_t offset;  // of the label in the message; 0: free

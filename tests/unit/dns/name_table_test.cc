@@ -90,10 +90,20 @@ TEST(NameTable, NeverPointsBeyondWhatAPointerReaches) {
 
 TEST(NameTable, StaysRightWhenItIsFull) {
   Writing message("example.com", 64);  // the smallest table
-  for (int i = 0; i < 500; ++i)
+  for (int i = 0; i < 500; ++i) {
     message.write(("host" + std::to_string(i) + ".example.com").c_str());
+  }
   EXPECT_EQ(message.write("host0.example.com"), 2U);
   EXPECT_EQ(message.write("host499.example.com"), 10U);
+}
+
+TEST(NameTable, HasRoomBesideTheLongestQuestion) {
+  std::string longest;
+  for (int i = 0; i < 127; ++i) longest += "a.";
+  Writing message(longest.c_str(), 64);
+  EXPECT_EQ(message.write(longest.c_str()), 2U);
+  EXPECT_EQ(message.write("b.a.a"), 4U);
+  EXPECT_EQ(message.write("b.a.a"), 2U);
 }
 
 TEST(NameTable, StopsAtTheLimitOfAMessage) {

@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+"""Writes the seed corpora of the fuzz targets of dns/: small, readable here, the same every time.
+
+Inputs that once broke something stay beside them, named regression-…; this program leaves them.
+"""
+
+import pathlib
+import struct
+
+CORPUS = pathlib.Path(__file__).parent / "corpus"
+QNAME = b"\3www\7example\3com\0"
+TO_QNAME = b"\xc0\x0c"
+
+
+def header(flags, questions=1, answers=0, authorities=0, additionals=0):
+    return struct.pack("!6H", 0x1234, flags, questions, answers, authorities, additionals)
+
+
+def record(owner, rtype, ttl, rdata, rclass=1):
+    return owner + struct.pack("!HHIH", rtype, rclass, ttl, len(rdata)) + rdata
+
+
+def opt(*options, ttl=0):
+    rdata = b"".join(struct.pack("!HH", code, len(value)) + value for code, value in options)
+    return record(b"\0", 41, ttl, rdata, 1232)
+
+
+def question(name=QNAME, qtype=1):
+    return name + struct.pack("!HH", qtype, 1)
+
+
+def names():
+    yield "plain", QNAME
+    yield "pointer", QNAME + b"\1a" + b"\xc0\x00" + b"\xc0\x11"
+    yield "pointer-to-itself", b"\xc0\x00"
+    chain = (struct.pack("!H", 0xC000 + max(0, 2 * i - 1)) for i in range(100))
+    yield "pointer-chain", b"\0" + b"".join(chain)
+    yield "reserved-labels", b"\x40a\0\x80a\0"
+    yield "longest", (b"\x3f" + b"a" * 63) * 3 + b"\x3d" + b"b" * 61 + b"\0"
+    yield "text", b"www.ex\\.am\\000ple.com."
+
+
+def queries():
+    yield "plain", header(0x0100) + question()
+    options = opt((10, b"cookie!!"), (12, b"\0" * 9))
+    yield "edns", header(0x0120, additionals=1) + question(qtype=28) + options
+    yield "two-opts", header(0x0100, additionals=2) + question() + opt() + opt()
+    yield "badvers", header(0x0100, additionals=1) + question() + opt(ttl=0x00018000)
+    yield "update", header(0x2800, answers=1) + question() + record(TO_QNAME, 16, 0, b"\1x")
+    yield "axfr", header(0x0000) + question(qtype=252)
+    yield "counts", header(0x0100, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF)
+    yield "header-only", header(0x0100, questions=0)
+    yield "response", header(0x8180) + question()
+
+
+def edns():
+    yield "options", bytes(4) + opt((15, b"\0\x16no path"), (11, b"\0\x64"), (12, b"\0" * 20))[11:]
+    yield "version", b"\xff\x01\x80\0" + opt((3, b""))[11:]
+    yield "utf8", bytes(4) + opt((15, b"\0\0" + "verschl\u00fcsselt \U0001f512".encode()))[11:]
+    yield "cut-short", bytes(4) + b"\0\x0f\0\x09a"
+
+
+def answers():
+    signed = record(TO_QNAME, 46, 300, b"\0\1\x08\3" + bytes(14) + QNAME[4:] + b"signature")
+    soa = b"\2ns" + b"\xc0\x10" + b"\5admin" + b"\xc0\x10" + struct.pack("!5I", 1, 2, 3, 4, 5)
+    address = record(TO_QNAME, 1, 300, b"\xc0\0\2\1")
+    yield "address", b"\0" + header(0x8180, answers=1, additionals=1) + question() + address + opt()
+    yield "signed", b"\1" + header(0x81A0, answers=2) + question() + address + signed
+    yield "stripped", b"\0" + header(0x81A0, answers=2) + question() + address + signed
+    denial = record(b"\xc0\x10", 6, 60, soa)
+    yield "nxdomain", b"\0" + header(0x8183, authorities=1) + question() + denial
+    alias = record(TO_QNAME, 5, 20, b"\3cdn\7example\3net\0")
+    target = record(b"\xc0\x2d", 1, 10, b"\xc0\0\2\2")
+    yield "alias", b"\0" + header(0x8180, answers=2) + question() + alias + target
+    mx = record(TO_QNAME, 15, 9, b"\0\1\2mx" + b"\xc0\x10")
+    srv = record(TO_QNAME, 33, 9, bytes(6) + b"\2sv" + b"\xc0\x10")
+    naptr = record(TO_QNAME, 35, 9, bytes(4) + b"\1u\0\2xy" + b"\xc0\x10")
+    yield "types", b"\0" + header(0x8180, answers=3) + question() + mx + srv + naptr
+    text = record(b"\3WWW\xc0\x10", 16, 0x80000000, b"\1x")
+    mixed = (address + text) * 2
+    yield "scattered", b"\0" + header(0x8180, answers=4) + question() + mixed
+    yield "too-few", b"\0" + header(0x8180, answers=9) + question() + address
+    many = b"".join(record(TO_QNAME, 1, i, bytes([10, 0, 0, i])) for i in range(100))
+    yield "long", b"\0" + header(0x8180, answers=100) + question() + many
+    other = b"".join(record(bytes([1, 97 + i]) + b"\xc0\x10", 1, i, bytes(4)) for i in range(26))
+    yield "owners", b"\0" + header(0x8180, additionals=26) + question() + other
+
+
+def framing():
+    yield "bytewise", b"\0" + b"\0\3abc\0\0\0\1d"
+    yield "pieces", b"\x06" + b"\0\x20" + b"x" * 32 + b"\0\0" * 3 + b"\0\5yyyyy"
+    yield "late", b"\xff" + b"\0\1a" * 40
+    yield "partial", b"\x10" + b"\xff\xff" + b"z" * 300
+
+
+def main():
+    seeds = {"name": names, "query": queries, "edns": edns, "answer": answers, "framing": framing}
+    for target, generate in seeds.items():
+        folder = CORPUS / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in generate():
+            (folder / name).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
