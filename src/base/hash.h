@@ -2,10 +2,9 @@
 #pragma once
 
 #define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <cstdint>
 #include <span>
+#include <xxhash.h>
 
 namespace sotto {
 

@@ -6,8 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
-#include <optional>
 #include <vector>
 
 namespace sotto {
@@ -62,6 +60,15 @@ class SlotMap {
     slot.used = false;
     if (++slot.generation == 0) slot.generation = 1;
     free_.push_back(id.slot);
+  }
+
+  // callback(Id, T&) for every value, in no particular order; it must neither insert nor erase.
+  template <class Callback>
+  void for_each(Callback callback) {
+    for (std::uint32_t at = 0; at < slots_.size(); ++at) {
+      Slot& slot = slots_[at];
+      if (slot.used) callback(Id{at, slot.generation}, slot.value);
+    }
   }
 
   std::size_t size() const { return slots_.size() - free_.size(); }

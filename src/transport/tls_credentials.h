@@ -36,6 +36,8 @@ class TlsTrust {
 
   std::size_t certificates() const { return certificates_; }
   const std::string& ca_file() const { return ca_file_; }
+  // Equal for equal certificates, for finding out whether a reload changed anything.
+  std::string fingerprint() const;
 
  private:
   friend class TlsEngine;

@@ -177,12 +177,14 @@ std::size_t TlsEngine::read(std::span<std::uint8_t> buffer) {
   // Each turn takes octets from the input or from a record that is partly read, or leaves.
   while (state_ == State::ready && count < buffer.size()) {
     if (input_.empty() && !input_ended_ && gnutls_record_check_pending(session_) == 0) break;
+    const std::size_t waiting = input_.size();
     const ssize_t result =
         gnutls_record_recv(session_, buffer.data() + count, buffer.size() - count);
     if (result > 0) {
       count += static_cast<std::size_t>(result);
     } else if (result == GNUTLS_E_AGAIN) {
-      break;
+      // Also said after a ticket or a key update, with more records behind it.
+      if (input_.size() == waiting) break;
     } else if (result != GNUTLS_E_INTERRUPTED && result != GNUTLS_E_WARNING_ALERT_RECEIVED) {
       stop_reading(static_cast<int>(result));
     }

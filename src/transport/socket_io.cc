@@ -1,0 +1,134 @@
+#include "transport/socket_io.h"
+
+#include <cerrno>
+#include <cstring>
+#include <netinet/tcp.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace sotto {
+namespace {
+
+// Bursts of a thousand queries overflow the kernel's default of 212,992 octets, which counts whole
+// buffers, not payload. The kernel caps this at net.core.rmem_max unless we may force it.
+constexpr int datagram_buffer_octets = 4 * 1'024 * 1'024;
+constexpr int accept_backlog = 4'096;  // the kernel caps it at net.core.somaxconn
+
+SystemError error_of(const char* call, const SocketAddress& address) {
+  const int code = errno;
+  return {code,
+          std::string{call} + " " + address.text() + ": " + std::generic_category().message(code)};
+}
+
+void set_option(int fd, int level, int name, int value) {
+  // Best effort: none of the options set through here is needed for correctness.
+  static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));
+}
+
+void enlarge_buffers(int fd) {
+  const int octets = datagram_buffer_octets;
+  if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof octets) != 0) {
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, octets);
+  }
+  if (::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &octets, sizeof octets) != 0) {
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, octets);
+  }
+}
+
+}  // namespace
+
+UniqueFd::~UniqueFd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+KernelAddress to_kernel(const SocketAddress& address) {
+  KernelAddress kernel;
+  const auto octets = address.ip.octets();
+  if (address.ip.is_v4()) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(address.port);
+    std::memcpy(&v4.sin_addr, octets.data(), octets.size());
+    std::memcpy(&kernel.storage, &v4, sizeof v4);
+    kernel.octets = sizeof v4;
+  } else {
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(address.port);
+    v6.sin6_scope_id = address.ip.scope();
+    std::memcpy(&v6.sin6_addr, octets.data(), octets.size());
+    std::memcpy(&kernel.storage, &v6, sizeof v6);
+    kernel.octets = sizeof v6;
+  }
+  return kernel;
+}
+
+SocketAddress from_kernel(const sockaddr* address) {
+  if (address->sa_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, address, sizeof v4);
+    std::array<std::uint8_t, 4> octets{};
+    std::memcpy(octets.data(), &v4.sin_addr, octets.size());
+    return {IpAddress::v4(octets), ntohs(v4.sin_port)};
+  }
+  if (address->sa_family == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, address, sizeof v6);
+    std::array<std::uint8_t, 16> octets{};
+    std::memcpy(octets.data(), &v6.sin6_addr, octets.size());
+    return {IpAddress::v6(octets, v6.sin6_scope_id), ntohs(v6.sin6_port)};
+  }
+  return {};
+}
+
+tl::expected<UniqueFd, SystemError> open_listener(SocketKind kind, const SocketAddress& address,
+                                                  bool first) {
+  const int type = kind == SocketKind::datagram ? SOCK_DGRAM : SOCK_STREAM;
+  const int family = address.ip.is_v4() ? AF_INET : AF_INET6;
+  UniqueFd fd{::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (!fd) return tl::unexpected(error_of("listen on", address));
+  // Each family has its own socket, so [::]:53 and 0.0.0.0:53 do not collide.
+  if (!address.ip.is_v4()) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (kind == SocketKind::stream) {
+    set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR,
+               1);  // connections in TIME_WAIT do not block a restart
+    set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);  // inherited by what is accepted
+  } else {
+    enlarge_buffers(fd.get());
+  }
+  if (!first) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+  const KernelAddress kernel = to_kernel(address);
+  if (::bind(fd.get(), kernel.data(), kernel.octets) != 0) {
+    return tl::unexpected(error_of("listen on", address));
+  }
+  if (kind == SocketKind::stream && ::listen(fd.get(), accept_backlog) != 0) {
+    return tl::unexpected(error_of("listen on", address));
+  }
+  if (first) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+  return fd;
+}
+
+tl::expected<UniqueFd, SystemError> begin_connect(const SocketAddress& address) {
+  const int family = address.ip.is_v4() ? AF_INET : AF_INET6;
+  UniqueFd fd{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (!fd) return tl::unexpected(error_of("connect to", address));
+  set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  const KernelAddress kernel = to_kernel(address);
+  if (::connect(fd.get(), kernel.data(), kernel.octets) != 0 && errno != EINPROGRESS) {
+    return tl::unexpected(error_of("connect to", address));
+  }
+  return fd;
+}
+
+int connect_result(int fd) {
+  int code = 0;
+  socklen_t octets = sizeof code;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &octets) != 0) return errno;
+  return code;
+}
+
+bool is_no_route(int code) {
+  return code == ENETUNREACH || code == EADDRNOTAVAIL || code == EAFNOSUPPORT;
+}
+
+}  // namespace sotto

@@ -1,0 +1,71 @@
+// Sockets as plain descriptors: made, bound, connected; and addresses in the kernel's form.
+// Test: tests/integration.
+#pragma once
+
+#include <netinet/in.h>
+#include <string>
+#include <sys/socket.h>
+#include <tl/expected.hpp>
+#include <utility>
+
+#include "transport/address.h"
+
+namespace sotto {
+
+// Owns a descriptor.
+class UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~UniqueFd();
+
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+// An address as system calls take it.
+struct KernelAddress {
+  sockaddr_storage storage{};
+  socklen_t octets = 0;
+
+  sockaddr* data() { return reinterpret_cast<sockaddr*>(&storage); }
+  const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+KernelAddress to_kernel(const SocketAddress& address);
+// IPv4 or IPv6; anything else becomes 0.0.0.0:0.
+SocketAddress from_kernel(const sockaddr* address);
+
+// What a system call said: errno, and which call for the message.
+struct SystemError {
+  int code = 0;
+  std::string what;  // "bind 127.0.0.1:53: Address already in use"
+};
+
+enum class SocketKind { datagram, stream };
+
+// A non-blocking socket bound to address (and listening, for streams). first: the first of this
+// process on this address. It is bound without SO_REUSEPORT, so a port someone else holds is an
+// error, and shares the port only afterwards, with the others of this process.
+tl::expected<UniqueFd, SystemError> open_listener(SocketKind kind, const SocketAddress& address,
+                                                  bool first);
+
+// A non-blocking TCP socket on its way to address: connected, or in progress (wait until writable,
+// then ask connect_result()).
+tl::expected<UniqueFd, SystemError> begin_connect(const SocketAddress& address);
+// 0, or the errno the connection attempt ended with.
+int connect_result(int fd);
+
+// Is this the error of a host without a route, or without an address, of this family?
+bool is_no_route(int code);
+
+}  // namespace sotto
