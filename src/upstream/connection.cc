@@ -1,0 +1,208 @@
+#include "upstream/connection.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace sotto {
+
+Connection::Connection(ConnectionId id, Endpoint& endpoint, ConnectionEvents& events,
+                       const Instant& clock_now, Duration idle_timeout)
+    : id_(id),
+      endpoint_(endpoint),
+      events_(events),
+      now_(clock_now),
+      idle_timeout_(idle_timeout),
+      began_(clock_now),
+      last_use_(clock_now) {}
+
+void Connection::open(LinkOpener& opener, const TlsPeerIdentity& peer,
+                      const std::shared_ptr<const TlsTrust>& trust) {
+  assert(!link_ && state_ == State::connecting);
+  link_ = opener.open(peer, trust, *this);
+}
+
+PipelineSlotId Connection::send(ExchangeId exchange, const Question& question, QueryShape shape,
+                                Random& random) {
+  assert(state_ == State::ready);
+  // RFC 7828 §3.2.1: asking once per connection is enough.
+  shape.keepalive = sent_ == 0;
+  ++sent_;
+  last_use_ = now_;
+  if (!unheard_since_) unheard_since_ = now_;
+  return pipeline_.add(exchange, question, shape, now_, random, output_);
+}
+
+void Connection::abandon(PipelineSlotId slot) {
+  if (state_ == State::closed) return;
+  pipeline_.abandon(slot);
+  if (state_ == State::ready && pipeline_.abandoned() >= pipeline_abandoned_max) drain();
+  close_if_done();
+}
+
+void Connection::flush() {
+  if (output_.empty() || state_ == State::closed) return;
+  assert(state_ == State::ready || state_ == State::draining);
+  link_->write(output_);
+  output_.clear();
+}
+
+void Connection::on_keepalive(std::uint16_t timeout) {
+  if (state_ != State::ready) return;
+  if (timeout == 0) {  // RFC 7828 §3.4: close as soon as the outstanding answers are in
+    drain();
+    return;
+  }
+  const Duration announced = std::chrono::milliseconds{100} * timeout;
+  idle_timeout_ = std::max<Duration>(announced - idle_margin, announced / 2);
+}
+
+void Connection::drain() {
+  switch (state_) {
+    case State::connecting:
+    case State::handshaking:
+      close();  // it carries nothing
+      return;
+    case State::ready:
+      state_ = State::draining;
+      draining_since_ = now_;
+      close_if_done();
+      return;
+    case State::draining:
+    case State::closed:
+      return;
+  }
+}
+
+void Connection::close_if_done() {
+  if (state_ == State::draining && pipeline_.outstanding() == 0) close();
+}
+
+void Connection::close() {
+  if (state_ == State::closed) return;
+  if (!output_.empty()) flush();
+  state_ = State::closed;
+  link_->close();
+  events_.on_closed(*this, LinkClosed{});
+}
+
+void Connection::fail(FailureKind kind, const char* reason) {
+  assert(state_ != State::closed);
+  state_ = State::closed;
+  link_->close();
+  events_.on_closed(*this, LinkClosed{kind, reason});
+}
+
+Instant Connection::next_deadline(Duration suspicion_after) const {
+  switch (state_) {
+    case State::connecting:
+    case State::handshaking:
+      return began_ + handshake_timeout;
+    case State::ready:
+    case State::draining: {
+      Instant deadline = state_ == State::draining ? draining_since_ + draining_timeout : never;
+      if (suspect_since_) {
+        deadline = std::min(deadline, *suspect_since_ + suspect_lifetime);
+      } else if (unheard_since_ && pipeline_.outstanding() > 0) {
+        deadline = std::min(deadline, *unheard_since_ + suspicion_after);
+      }
+      if (idle()) deadline = std::min(deadline, last_use_ + idle_timeout_);
+      return deadline;
+    }
+    case State::closed:
+      return never;
+  }
+  return never;
+}
+
+void Connection::on_deadline(Duration suspicion_after) {
+  switch (state_) {
+    case State::connecting:
+    case State::handshaking:
+      if (now_ >= began_ + handshake_timeout) {
+        fail(FailureKind::transport, state_ == State::connecting ? "no TCP connection within 2.5 s"
+                                                                 : "no TLS handshake within 2.5 s");
+      }
+      return;
+    case State::draining:
+      if (now_ >= draining_since_ + draining_timeout) {
+        close();
+        return;
+      }
+      [[fallthrough]];
+    case State::ready:
+      if (suspect_since_) {
+        if (now_ >= *suspect_since_ + suspect_lifetime) {
+          fail(FailureKind::transport, "silent for too long with queries outstanding");
+          return;
+        }
+      } else if (unheard_since_ && pipeline_.outstanding() > 0 &&
+                 now_ >= *unheard_since_ + suspicion_after) {
+        suspect_since_ = now_;
+        events_.on_suspect(*this);
+        return;
+      }
+      if (idle() && now_ >= last_use_ + idle_timeout_) close();
+      return;
+    case State::closed:
+      return;
+  }
+}
+
+void Connection::on_tcp_connected() {
+  assert(state_ == State::connecting);
+  state_ = State::handshaking;
+}
+
+void Connection::on_link_ready(const LinkReady& ready) {
+  assert(state_ == State::handshaking);
+  state_ = State::ready;
+  last_use_ = now_;
+  events_.on_ready(*this, ready);
+}
+
+std::span<std::uint8_t> Connection::plaintext_space(std::size_t at_least) {
+  return framer_.space(at_least);
+}
+
+void Connection::on_plaintext(std::size_t count) {
+  if (state_ == State::closed || count == 0) return;
+  framer_.filled(count);
+  unheard_since_.reset();
+  heard_in_time_ = !suspect();
+  if (suspect()) {
+    suspect_since_.reset();
+    events_.on_unsuspected(*this);
+  }
+  while (state_ != State::closed) {
+    const auto message = framer_.next();
+    if (!message) break;
+    receive(*message);
+  }
+}
+
+void Connection::receive(std::span<const std::uint8_t> message) {
+  const Pipeline::Match match = pipeline_.receive(message);
+  switch (match.verdict) {
+    case Pipeline::Verdict::matched:
+    case Pipeline::Verdict::late:
+    case Pipeline::Verdict::formerr:
+      ++answered_;
+      last_use_ = now_;
+      mismatches_ = 0;
+      break;
+    case Pipeline::Verdict::mismatched:
+    case Pipeline::Verdict::unasked:
+      if (++mismatches_ >= mismatches_max) drain();
+      break;
+  }
+  events_.on_match(*this, match, message);
+  close_if_done();
+}
+
+void Connection::on_link_closed(const LinkClosed& closed) {
+  if (state_ == State::closed) return;
+  state_ = State::closed;
+  events_.on_closed(*this, closed);
+}
+
+}  // namespace sotto

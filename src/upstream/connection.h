@@ -1,0 +1,142 @@
+// One connection to one endpoint of an upstream: when it may carry queries, when it is suspect,
+// when it closes. Decides; the link does. RFC 7766 §6.2, RFC 7858 §3.4, RFC 7828. Test:
+// tests/unit/upstream/connection_test.cc (every state × event).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "dns/framing.h"
+#include "upstream/ids.h"
+#include "upstream/link.h"
+#include "upstream/pipeline.h"
+
+namespace sotto {
+
+// TCP connect and TLS handshake together; two retransmissions of a lost SYN fit in.
+inline constexpr Duration handshake_timeout = std::chrono::milliseconds{2'500};
+// A silent connection is closed when nobody can still be waiting for what it carried.
+inline constexpr Duration suspect_lifetime = std::chrono::seconds{5};
+// How long a connection that gets no new queries may take to answer the old ones.
+inline constexpr Duration draining_timeout = std::chrono::seconds{5};
+// Wrong answers before a connection is retired.
+inline constexpr unsigned mismatches_max = 3;
+// A server that says it keeps idle connections for t gets no query after t minus this: one that is
+// under way when the server closes would be lost and sent again.
+inline constexpr Duration idle_margin = std::chrono::seconds{1};
+
+class Connection;
+struct Endpoint;
+
+// Whom a connection tells. None of these may destroy the connection before the turn ends.
+class ConnectionEvents {
+ public:
+  virtual void on_ready(Connection& connection, const LinkReady& ready) = 0;
+  virtual void on_match(Connection& connection, const Pipeline::Match& match,
+                        std::span<const std::uint8_t> message) = 0;
+  virtual void on_suspect(Connection& connection) = 0;
+  // Octets came after all.
+  virtual void on_unsuspected(Connection& connection) = 0;
+  // The last event. What still waited is in connection.waiting().
+  virtual void on_closed(Connection& connection, const LinkClosed& closed) = 0;
+
+ protected:
+  ~ConnectionEvents() = default;
+};
+
+class Connection final : public LinkEvents {
+ public:
+  enum class State : std::uint8_t {
+    connecting,   // TCP
+    handshaking,  // TLS
+    ready,
+    draining,  // gets no new queries; closes when the old ones are answered
+    closed,
+  };
+
+  // endpoint, events and clock_now outlive the connection; clock_now is the current turn's time.
+  Connection(ConnectionId id, Endpoint& endpoint, ConnectionEvents& events,
+             const Instant& clock_now, Duration idle_timeout);
+
+  void open(LinkOpener& opener, const TlsPeerIdentity& peer,
+            const std::shared_ptr<const TlsTrust>& trust);
+
+  ConnectionId id() const { return id_; }
+  Endpoint& endpoint() const { return endpoint_; }
+  State state() const { return state_; }
+  Instant began() const { return began_; }
+  bool opening() const { return state_ == State::connecting || state_ == State::handshaking; }
+  bool suspect() const { return suspect_since_.has_value(); }
+  // May it carry one more query? in_flight_max: what this server answers per connection.
+  bool usable(std::size_t in_flight_max) const {
+    return state_ == State::ready && !suspect() && !pipeline_.full() &&
+           pipeline_.outstanding() < in_flight_max;
+  }
+  std::uint64_t answered() const { return answered_; }
+  std::uint64_t sent() const { return sent_; }
+  std::size_t outstanding() const { return pipeline_.outstanding(); }
+  // Did the answers now arriving come without a suspicious silence before them? Only those tell how
+  // long answers take.
+  bool heard_in_time() const { return heard_in_time_; }
+  std::vector<ExchangeId> waiting() { return pipeline_.waiting(); }
+
+  // Only when usable(). The query leaves with flush().
+  PipelineSlotId send(ExchangeId exchange, const Question& question, QueryShape shape,
+                      Random& random);
+  void abandon(PipelineSlotId slot);
+
+  // Everything this turn produced goes to the link in one write.
+  void flush();
+
+  // edns-tcp-keepalive of a response: units of 100 ms (RFC 7828 §3.3.2).
+  void on_keepalive(std::uint16_t timeout);
+  // No new queries; closes when the outstanding ones are answered, or after draining_timeout.
+  void drain();
+  void close();
+
+  // The earliest time on_deadline() has something to do. suspicion_after: LatencyEstimate's.
+  Instant next_deadline(Duration suspicion_after) const;
+  void on_deadline(Duration suspicion_after);
+
+  // LinkEvents
+  void on_tcp_connected() override;
+  void on_link_ready(const LinkReady& ready) override;
+  std::span<std::uint8_t> plaintext_space(std::size_t at_least) override;
+  void on_plaintext(std::size_t count) override;
+  void on_link_closed(const LinkClosed& closed) override;
+
+ private:
+  void receive(std::span<const std::uint8_t> message);
+  void close_if_done();
+  void fail(FailureKind kind, const char* reason);
+  bool idle() const { return state_ == State::ready && pipeline_.outstanding() == 0; }
+
+  const ConnectionId id_;
+  Endpoint& endpoint_;
+  ConnectionEvents& events_;
+  const Instant& now_;
+  Duration idle_timeout_;
+
+  State state_ = State::connecting;
+  std::unique_ptr<Link> link_;
+  Pipeline pipeline_;
+  StreamFramer framer_;
+  std::vector<std::uint8_t> output_;
+
+  Instant began_;
+  Instant last_use_;                      // ready, a query sent or an answer received
+  std::optional<Instant> unheard_since_;  // the first query written since octets last arrived
+  std::optional<Instant> suspect_since_;
+  bool heard_in_time_ = true;
+  Instant draining_since_{};
+  std::uint64_t sent_ = 0;
+  std::uint64_t answered_ = 0;
+  unsigned mismatches_ = 0;  // since the last right answer
+};
+
+}  // namespace sotto

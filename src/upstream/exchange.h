@@ -1,0 +1,86 @@
+// An exchange: one question put to upstreams and its one result. Its attempts and what they cost.
+// Test: tests/unit/upstream/exchanges_test.cc.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/clock.h"
+#include "base/intrusive_list.h"
+#include "dns/answer.h"
+#include "dns/question.h"
+#include "upstream/ids.h"
+
+namespace sotto {
+
+// Sends of one query to one upstream whose connections never answered anything in between.
+inline constexpr std::size_t sends_per_upstream_max = 3;
+// Sends of one query in all, whatever happens.
+inline constexpr std::size_t sends_max = 8;
+
+struct Attempt {
+  enum class State : std::uint8_t {
+    active,   // an answer may come any moment
+    suspect,  // its connection went silent; an answer would still be taken
+    over,     // lost, discarded or answered
+  };
+  AttemptId id;
+  std::uint32_t upstream = 0;
+  State state = State::over;
+  bool charged = true;  // counts against sends_per_upstream_max
+};
+
+struct Exchange {
+  ExchangeId id;
+  Question question;
+  std::uint64_t token = 0;  // the client's
+  Instant deadline{};
+  std::array<Attempt, sends_max> attempts;
+  std::uint8_t sends = 0;
+  bool fresh = true;                    // no connection was attempted for it yet
+  bool without_edns = false;            // a server answered FORMERR to EDNS
+  std::uint32_t answered_badly_by = 0;  // upstream that answered SERVFAIL or REFUSED; 0: none
+  std::unique_ptr<Answer> bad_answer;   // … and what it said, if nobody knows better
+  ListHook<Exchange> by_age;
+  ListHook<Exchange> in_waiting;
+
+  std::span<Attempt> tried() { return {attempts.data(), sends}; }
+  std::span<const Attempt> tried() const { return {attempts.data(), sends}; }
+
+  bool may_ask(std::uint32_t upstream) const {
+    if (upstream == answered_badly_by) return false;
+    std::size_t charges = 0;
+    for (const Attempt& attempt : tried()) {
+      if (attempt.upstream == upstream && attempt.charged) ++charges;
+    }
+    return charges < sends_per_upstream_max;
+  }
+  bool has(Attempt::State state) const {
+    return std::any_of(tried().begin(), tried().end(),
+                       [state](const Attempt& attempt) { return attempt.state == state; });
+  }
+  // The latest attempt on this connection that is not over.
+  Attempt* attempt_on(ConnectionId connection) {
+    for (std::size_t at = sends; at-- > 0;) {
+      Attempt& attempt = attempts[at];
+      if (attempt.id.connection == connection && attempt.state != Attempt::State::over) {
+        return &attempt;
+      }
+    }
+    return nullptr;
+  }
+  void reset() {
+    assert(!by_age.linked && !in_waiting.linked);
+    sends = 0;
+    fresh = true;
+    without_edns = false;
+    answered_badly_by = 0;
+    bad_answer.reset();
+  }
+};
+
+}  // namespace sotto

@@ -1,0 +1,231 @@
+#include "upstream/exchanges.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace sotto {
+namespace {
+
+constexpr ExchangeFailure unauthenticated{ede::no_reachable_authority,
+                                          "no upstream could be authenticated"};
+constexpr ExchangeFailure unreachable{ede::no_reachable_authority, "no upstream could be reached"};
+constexpr ExchangeFailure unanswered{ede::network_error, "no answer from upstream in time"};
+constexpr ExchangeFailure unusable{ede::network_error, "no usable answer from upstream"};
+
+// The upstream validated or filtered on purpose: another one would not know better (RFC 8914 §4).
+bool is_deliberate(const Answer& answer) {
+  if (!answer.extended_error) return false;
+  const std::uint16_t code = answer.extended_error->code;
+  return code == 1 || code == 2 || (code >= 5 && code <= 12) || (code >= 15 && code <= 18) ||
+         code == 27;
+}
+
+}  // namespace
+
+Exchanges::Exchanges(Pool& pool, UpstreamCounters& counters, const Instant& clock_now)
+    : pool_(pool), counters_(counters), now_(clock_now) {
+  pool_.set_events(*this);
+}
+
+Exchanges::~Exchanges() {
+  while (Exchange* exchange = by_age_.front()) retire(*exchange);
+}
+
+ExchangeId Exchanges::start(const Question& question, std::uint64_t token) {
+  const ExchangeId id = exchanges_.insert();
+  Exchange& exchange = exchanges_.at(id);
+  exchange.id = id;
+  exchange.question = question;
+  exchange.token = token;
+  exchange.deadline = now_ + timeout_;
+  by_age_.push_back(exchange);
+  // Nobody is overtaken: whoever waits longer is served first.
+  if (!waiting_.empty() || try_to_send(exchange) == Sending::waits) {
+    waiting_.push_back(exchange);
+    look_again_ = true;
+  }
+  return id;
+}
+
+// Does not end the exchange from inside start(): its caller does not know the id yet.
+Exchanges::Sending Exchanges::try_to_send(Exchange& exchange) {
+  if (exchange.sends == sends_max) return Sending::exhausted;
+  const Pool::Pick pick =
+      pool_.pick(exchange, std::exchange(exchange.fresh, false), waiting_.size());
+  switch (pick.verdict) {
+    case Pool::Pick::Verdict::use:
+      send(exchange, *pick.connection);
+      return Sending::sent;
+    case Pool::Pick::Verdict::wait:
+      // An answer in hand, if a bad one, is better than waiting for an upstream that is not there.
+      return exchange.bad_answer && !pick.soon ? Sending::not_worth_waiting : Sending::waits;
+    case Pool::Pick::Verdict::exhausted:
+      return Sending::exhausted;
+  }
+  return Sending::waits;
+}
+
+void Exchanges::send(Exchange& exchange, Connection& connection) {
+  assert(exchange.sends < sends_max);
+  const Upstream& upstream = *connection.endpoint().upstream;
+  QueryShape shape;
+  shape.edns = !exchange.without_edns && now_ >= upstream.without_edns_until;
+  shape.padding_block = upstream.spec.padding ? query_padding_block : 0;
+  (exchange.sends == 0 ? counters_.sent : counters_.resent).add();
+  Attempt& attempt = exchange.attempts[exchange.sends++];
+  attempt.id.connection = connection.id();
+  attempt.id.slot = pool_.send(connection, exchange.id, exchange.question, shape);
+  attempt.upstream = upstream.id;
+  attempt.state = Attempt::State::active;
+  attempt.charged = true;
+}
+
+// At once if there is a connection, else in front of those that have not been asked yet.
+void Exchanges::ask_again(Exchange& exchange) {
+  if (exchange.has(Attempt::State::active) || Waiting::contains(exchange)) return;
+  waiting_.push_front(exchange);
+  look_again_ = true;
+}
+
+void Exchanges::serve_waiting() {
+  look_again_ = false;
+  const bool hopeless = pool_.all_failed_authentication();
+  bool blocked = false;  // what nothing was asked for yet finds no connection either
+  for (Exchange* at = waiting_.front(); at != nullptr;) {
+    Exchange& exchange = *at;
+    at = Waiting::next(exchange);
+    if (blocked && exchange.sends == 0 && !exchange.fresh && !hopeless) continue;
+    switch (try_to_send(exchange)) {
+      case Sending::sent:
+        waiting_.remove(exchange);
+        break;
+      case Sending::exhausted:
+        waiting_.remove(exchange);
+        if (!exchange.has(Attempt::State::suspect)) give_up(exchange, unusable);
+        break;
+      case Sending::waits:
+        blocked = true;
+        if (hopeless && pool_.all_failed_authentication()) give_up(exchange, unauthenticated);
+        break;
+      case Sending::not_worth_waiting:
+        give_up(exchange, unusable);
+        break;
+    }
+  }
+}
+
+void Exchanges::end_turn() {
+  // Twice: what is served may change the pool (a full connection lets another one open).
+  for (int round = 0; round < 2 && look_again_ && !waiting_.empty(); ++round) serve_waiting();
+  look_again_ = false;
+  pool_.flush();
+}
+
+Instant Exchanges::next_deadline() const {
+  const Instant deadline = pool_.next_deadline(!waiting_.empty());
+  return by_age_.empty() ? deadline : std::min(deadline, by_age_.front()->deadline);
+}
+
+void Exchanges::on_deadline() {
+  pool_.on_deadline();
+  while (!by_age_.empty() && by_age_.front()->deadline <= now_) {
+    Exchange& exchange = *by_age_.front();
+    give_up(exchange, exchange.sends == 0 ? unreachable : unanswered);
+  }
+  look_again_ = true;
+}
+
+void Exchanges::on_lost(Connection& connection, ExchangeId id, bool answered_something) {
+  Exchange* exchange = exchanges_.find(id);
+  if (exchange == nullptr) return;
+  if (Attempt* attempt = exchange->attempt_on(connection.id())) {
+    attempt->state = Attempt::State::over;
+    if (answered_something) attempt->charged = false;
+  }
+  ask_again(*exchange);
+}
+
+void Exchanges::on_suspect(Connection& connection, ExchangeId id) {
+  Exchange* exchange = exchanges_.find(id);
+  if (exchange == nullptr) return;
+  if (Attempt* attempt = exchange->attempt_on(connection.id())) {
+    attempt->state = Attempt::State::suspect;
+  }
+  ask_again(*exchange);
+}
+
+void Exchanges::on_response(Connection& connection, const Pipeline::Match& match,
+                            std::span<const std::uint8_t> message) {
+  Exchange* found = exchanges_.find(match.exchange);
+  if (found == nullptr) return;
+  Exchange& exchange = *found;
+  const std::uint32_t upstream = connection.endpoint().upstream->id;
+  if (Attempt* attempt = exchange.attempt_on(connection.id())) {
+    attempt->state = Attempt::State::over;
+  }
+  if (match.verdict == Pipeline::Verdict::mismatched) {
+    ask_again(exchange);
+    return;
+  }
+  if (match.verdict == Pipeline::Verdict::formerr && !exchange.without_edns) {
+    exchange.without_edns = true;
+    ask_again(exchange);
+    return;
+  }
+  if (match.verdict == Pipeline::Verdict::formerr ||
+      !rewrite_response(message, exchange.question, answer_)) {
+    counters_.malformed.add();
+    ask_again(exchange);
+    return;
+  }
+  if (answer_.keepalive) connection.on_keepalive(*answer_.keepalive);
+  if (ask_elsewhere_instead(exchange, upstream)) {
+    ask_again(exchange);
+    return;
+  }
+  if (exchange.without_edns && answer_.rcode != rcode::formerr) pool_.note_no_edns(connection);
+  finish(exchange, answer_);
+}
+
+// FORMERR to EDNS is worth a try without; SERVFAIL and REFUSED are worth a try elsewhere.
+bool Exchanges::ask_elsewhere_instead(Exchange& exchange, std::uint32_t upstream) {
+  if (answer_.rcode == rcode::formerr && !answer_.edns && !exchange.without_edns) {
+    exchange.without_edns = true;
+    return true;
+  }
+  const bool failure = answer_.rcode == rcode::servfail || answer_.rcode == rcode::refused;
+  if (!failure || exchange.bad_answer || is_deliberate(answer_)) return false;
+  if (pool_.upstreams().size() < 2) return false;
+  exchange.answered_badly_by = upstream;
+  exchange.bad_answer = std::make_unique<Answer>(answer_);
+  return true;
+}
+
+void Exchanges::give_up(Exchange& exchange, const ExchangeFailure& failure) {
+  if (exchange.bad_answer) {
+    const std::unique_ptr<Answer> answer = std::move(exchange.bad_answer);
+    finish(exchange, *answer);
+    return;
+  }
+  const std::uint64_t token = exchange.token;
+  retire(exchange);
+  events_->on_failure(token, failure);
+}
+
+void Exchanges::finish(Exchange& exchange, const Answer& answer) {
+  const std::uint64_t token = exchange.token;
+  retire(exchange);
+  events_->on_answer(token, answer);
+}
+
+void Exchanges::retire(Exchange& exchange) {
+  for (const Attempt& attempt : exchange.tried()) {
+    if (attempt.state != Attempt::State::over) pool_.abandon(attempt.id);
+  }
+  if (Waiting::contains(exchange)) waiting_.remove(exchange);
+  by_age_.remove(exchange);
+  exchanges_.erase(exchange.id);
+}
+
+}  // namespace sotto

@@ -1,0 +1,93 @@
+// The exchanges of one worker: each question put to upstreams until one answers, over connections
+// that come and go, within a deadline of its own. Decides; the pool's links do. Test:
+// tests/unit/upstream/exchanges_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/intrusive_list.h"
+#include "base/slot_map.h"
+#include "dns/answer.h"
+#include "dns/question.h"
+#include "upstream/exchange.h"
+#include "upstream/pool.h"
+
+namespace sotto {
+
+// Why a question has no answer, for an EDE (RFC 8914).
+struct ExchangeFailure {
+  std::uint16_t ede_code;
+  std::string_view ede_text;  // static storage
+};
+
+// Who gets results. May start new exchanges from inside; each exchange ends with exactly one of
+// these.
+class ExchangeEvents {
+ public:
+  // answer is valid during the call.
+  virtual void on_answer(std::uint64_t token, const Answer& answer) = 0;
+  virtual void on_failure(std::uint64_t token, const ExchangeFailure& failure) = 0;
+
+ protected:
+  ~ExchangeEvents() = default;
+};
+
+class Exchanges final : public PoolEvents {
+ public:
+  // All outlive this object.
+  Exchanges(Pool& pool, UpstreamCounters& counters, const Instant& clock_now);
+  ~Exchanges();
+
+  void set_events(ExchangeEvents& events) { events_ = &events; }
+  // From the next exchange on.
+  void set_timeout(Duration timeout) { timeout_ = timeout; }
+
+  // token: handed back with the result.
+  ExchangeId start(const Question& question, std::uint64_t token);
+  const Question& question(ExchangeId id) { return exchanges_.at(id).question; }
+
+  std::size_t in_progress() const { return exchanges_.size(); }
+
+  // Sends what waits as far as there are connections, then everything to the wire. Last in a turn.
+  void end_turn();
+  Instant next_deadline() const;
+  void on_deadline();
+
+  // PoolEvents
+  void on_response(Connection& connection, const Pipeline::Match& match,
+                   std::span<const std::uint8_t> message) override;
+  void on_lost(Connection& connection, ExchangeId exchange, bool answered_something) override;
+  void on_suspect(Connection& connection, ExchangeId exchange) override;
+  void on_change() override { look_again_ = true; }
+
+ private:
+  using ByAge = IntrusiveList<Exchange, &Exchange::by_age>;
+  using Waiting = IntrusiveList<Exchange, &Exchange::in_waiting>;
+
+  enum class Sending : std::uint8_t { sent, waits, not_worth_waiting, exhausted };
+  Sending try_to_send(Exchange& exchange);
+  void send(Exchange& exchange, Connection& connection);
+  void ask_again(Exchange& exchange);
+  void serve_waiting();
+  bool ask_elsewhere_instead(Exchange& exchange, std::uint32_t upstream);
+  void give_up(Exchange& exchange, const ExchangeFailure& failure);
+  void finish(Exchange& exchange, const Answer& answer);
+  void retire(Exchange& exchange);
+
+  Pool& pool_;
+  UpstreamCounters& counters_;
+  const Instant& now_;
+  ExchangeEvents* events_ = nullptr;
+  Duration timeout_ = std::chrono::milliseconds{4'500};
+
+  SlotMap<Exchange, ExchangeTag> exchanges_;
+  ByAge by_age_;
+  Waiting waiting_;  // those that need a connection; handed back ones in front
+  bool look_again_ = false;
+  Answer answer_;  // the response being evaluated
+};
+
+}  // namespace sotto

@@ -1,0 +1,43 @@
+// How long answers of one upstream take: the 95th percentile over recent ones, and what follows
+// from it for suspicion. Test: tests/unit/upstream/latency_test.cc.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/clock.h"
+
+namespace sotto {
+
+// A connection that has been silent for longer than this after a query was written is suspect:
+// four times the p95, within bounds that neither a LAN nor a satellite link makes absurd.
+inline constexpr Duration suspicion_min = std::chrono::milliseconds{80};
+inline constexpr Duration suspicion_max = std::chrono::seconds{1};
+inline constexpr Duration suspicion_without_samples = std::chrono::milliseconds{250};
+inline constexpr int suspicion_factor = 4;
+
+// Counts in buckets a quarter of an octave wide; halved when full, so that old answers fade.
+class LatencyEstimate {
+ public:
+  void add(Duration latency);
+
+  // Upper edge of the bucket that holds the 95th percentile; zero without samples.
+  Duration p95() const { return p95_; }
+  Duration suspicion_after() const;
+
+ private:
+  // From 1 µs in quarter octaves: the last bucket begins at 2^(95/4) µs, 14 s.
+  static constexpr std::size_t buckets = 96;
+  static constexpr std::uint32_t samples_max = 1'024;
+  static constexpr std::uint32_t recompute_every = 16;
+
+  void recompute();
+
+  std::array<std::uint16_t, buckets> counts_{};
+  std::uint32_t samples_ = 0;
+  std::uint32_t since_recompute_ = 0;
+  Duration p95_{0};
+};
+
+}  // namespace sotto

@@ -1,0 +1,63 @@
+// A connection's octet interface: plaintext in and out of an authenticated stream, however it is
+// made. Sockets and TLS implement it in link_io; tests and the simulation script it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "transport/tls_credentials.h"
+#include "upstream/backoff.h"
+
+namespace sotto {
+
+struct LinkClosed {
+  FailureKind kind = FailureKind::none;  // none: closed in order by the peer, after the handshake
+  std::string reason;                    // for the log, one line
+};
+
+struct LinkReady {
+  bool resumed = false;
+  std::string description;  // TLS version and ciphers, for the log
+};
+
+// What a link reports. It may be told to close from inside any of these.
+class LinkEvents {
+ public:
+  virtual void on_tcp_connected() = 0;
+  // Handshake done and the peer verified.
+  virtual void on_link_ready(const LinkReady& ready) = 0;
+  // Room to decrypt into, at least at_least octets, and how many were; valid until the next call.
+  virtual std::span<std::uint8_t> plaintext_space(std::size_t at_least) = 0;
+  virtual void on_plaintext(std::size_t count) = 0;
+  // The last event of a link.
+  virtual void on_link_closed(const LinkClosed& closed) = 0;
+
+ protected:
+  ~LinkEvents() = default;
+};
+
+class Link {
+ public:
+  virtual ~Link() = default;  // closes silently; no event follows
+  // Sends all of it in as few records and system calls as possible; keeps what the socket does not
+  // take. Only between on_link_ready() and on_link_closed().
+  virtual void write(std::span<const std::uint8_t> plaintext) = 0;
+  // Says goodbye (close_notify) and closes; no event follows.
+  virtual void close() = 0;
+};
+
+class LinkOpener {
+ public:
+  // Begins to connect; every outcome is an event, none comes before this returns.
+  virtual std::unique_ptr<Link> open(const TlsPeerIdentity& peer,
+                                     const std::shared_ptr<const TlsTrust>& trust,
+                                     LinkEvents& events) = 0;
+
+ protected:
+  ~LinkOpener() = default;
+};
+
+}  // namespace sotto

@@ -1,0 +1,91 @@
+#include "upstream/pipeline.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "dns/wire.h"
+
+namespace sotto {
+
+void Pipeline::release(PipelineSlotId slot_id) {
+  const Slot& slot = slots_.at(slot_id);
+  if (slot.abandoned) --abandoned_;
+  by_id_.erase(slot.id, [slot_id](PipelineSlotId member) { return member == slot_id; });
+  slots_.erase(slot_id);
+}
+
+PipelineSlotId Pipeline::add(ExchangeId exchange, const Question& question, const QueryShape& shape,
+                             Instant now, Random& random, std::vector<std::uint8_t>& output) {
+  assert(!full());
+  std::uint16_t id = random.next16();
+  while (by_id_.contains(id)) id = random.next16();  // ends: at most 1,024 of 65,536 are taken
+  const PipelineSlotId slot_id = slots_.insert();
+  Slot& slot = slots_.at(slot_id);
+  slot.exchange = exchange;
+  slot.question = question;
+  slot.sent = now;
+  slot.sequence = next_sequence_++;
+  slot.id = id;
+  by_id_.insert(id, slot_id);
+
+  const std::size_t begin = output.size();
+  output.resize(begin + stream_length_octets + upstream_query_octets_max);
+  const std::span<std::uint8_t> message{output.data() + begin + stream_length_octets,
+                                        upstream_query_octets_max};
+  const std::size_t octets = write_upstream_query(question, id, shape, message);
+  store16(output.data() + begin, static_cast<std::uint16_t>(octets));
+  output.resize(begin + stream_length_octets + octets);
+  return slot_id;
+}
+
+Pipeline::Match Pipeline::receive(std::span<const std::uint8_t> message) {
+  if (message.size() < stream_length_octets) return {Verdict::unasked, {}, {}};
+  const auto slot_id = by_id_.find(load16(message.data()), [](PipelineSlotId) { return true; });
+  if (!slot_id) return {Verdict::unasked, {}, {}};
+  const Slot& slot = slots_.at(*slot_id);
+  Match match{Verdict::matched, slot.exchange, slot.sent};
+  const bool long_enough = message.size() >= header_octets;
+  const std::uint16_t flags = long_enough ? load16(message.data() + 2) : std::uint16_t{0};
+  if (long_enough && (flags & flag::response) != 0) {
+    if (slot.question.matches(message)) {
+      if (slot.abandoned) match.verdict = Verdict::late;
+      release(*slot_id);
+      return match;
+    }
+    if (message.size() == header_octets && (flags & flag::rcode_mask) == rcode::formerr &&
+        !slot.abandoned) {
+      match.verdict = Verdict::formerr;
+      release(*slot_id);
+      return match;
+    }
+  }
+  if (slot.abandoned) return {Verdict::unasked, {}, {}};
+  // The right answer may still come under this ID: it stays taken, but nobody waits for it.
+  match.verdict = Verdict::mismatched;
+  abandon(*slot_id);
+  return match;
+}
+
+void Pipeline::abandon(PipelineSlotId slot_id) {
+  Slot* slot = slots_.find(slot_id);
+  if (slot == nullptr || slot->abandoned) return;
+  slot->abandoned = true;
+  ++abandoned_;
+}
+
+std::vector<ExchangeId> Pipeline::waiting() {
+  std::vector<std::pair<std::uint64_t, ExchangeId>> ordered;
+  ordered.reserve(outstanding());
+  slots_.for_each([&](PipelineSlotId, Slot& slot) {
+    if (!slot.abandoned) ordered.emplace_back(slot.sequence, slot.exchange);
+  });
+  std::sort(ordered.begin(), ordered.end(),
+            [](const auto& left, const auto& right) { return left.first < right.first; });
+  std::vector<ExchangeId> exchanges;
+  exchanges.reserve(ordered.size());
+  for (const auto& [sequence, exchange] : ordered) exchanges.push_back(exchange);
+  return exchanges;
+}
+
+}  // namespace sotto

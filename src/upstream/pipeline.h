@@ -1,0 +1,84 @@
+// Many queries on one stream: unpredictable IDs, two octets of length before each message,
+// responses matched by ID and question in any order (RFC 7766 §6.2.1.1, §7; RFC 5452 §9.1). Test:
+// tests/unit/upstream/pipeline_test.cc (against a naive model).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/probe_table.h"
+#include "base/random.h"
+#include "base/slot_map.h"
+#include "dns/question.h"
+#include "upstream/ids.h"
+
+namespace sotto {
+
+// RFC 7766 §7 matches responses by ID. Far more than half of the ID space stays free, so a random
+// ID hardly ever collides with one in use.
+inline constexpr std::size_t pipeline_queries_max = 1'024;
+// Queries given up but never answered keep their IDs. A connection that has this many serves badly.
+inline constexpr std::size_t pipeline_abandoned_max = 256;
+
+class Pipeline {
+ public:
+  // Is there room for one more? Abandoned queries take room too, as their IDs may still be
+  // answered.
+  bool full() const { return slots_.size() >= pipeline_queries_max; }
+  std::size_t outstanding() const { return slots_.size() - abandoned_; }
+  std::size_t abandoned() const { return abandoned_; }
+
+  // Appends the framed query to output. Not when full().
+  PipelineSlotId add(ExchangeId exchange, const Question& question, const QueryShape& shape,
+                     Instant now, Random& random, std::vector<std::uint8_t>& output);
+
+  enum class Verdict : std::uint8_t {
+    matched,     // the answer to exchange's query
+    late,        // the right answer to a query that was given up; its ID is free again
+    mismatched,  // the ID of exchange's query, but not its question, or too short to tell
+    unasked,     // no query has this ID, or the one that had it was given up and this is not its
+                 // answer
+    formerr,     // a bare header with FORMERR to exchange's query: the server knows no EDNS
+  };
+  struct Match {
+    Verdict verdict;
+    ExchangeId exchange;  // unless unasked
+    Instant sent;         // when the query was added
+  };
+
+  // message: without its length. Frees the ID if the response is final for it.
+  Match receive(std::span<const std::uint8_t> message);
+
+  // The exchange no longer waits for this attempt; its ID stays taken until answered.
+  // A stale slot is ignored.
+  void abandon(PipelineSlotId slot);
+
+  // Who still waits, in the order the queries were added.
+  std::vector<ExchangeId> waiting();
+
+ private:
+  struct Slot {
+    ExchangeId exchange;
+    Question question;
+    Instant sent{};
+    std::uint64_t sequence = 0;
+    std::uint16_t id = 0;
+    bool abandoned = false;
+    void reset() { abandoned = false; }
+  };
+  using Slots = SlotMap<Slot, PipelineSlotTag>;
+
+  static_assert(pipeline_queries_max <= 65'536 / 2);
+
+  void release(PipelineSlotId slot_id);
+
+  Slots slots_;
+  ProbeTable<PipelineSlotId> by_id_;
+  std::size_t abandoned_ = 0;
+  std::uint64_t next_sequence_ = 0;
+};
+
+}  // namespace sotto
