@@ -1,0 +1,43 @@
+#include "frontend/udp_io.h"
+
+namespace sotto {
+
+UdpFrontend::UdpFrontend(Loop& loop, Forwarder& forwarder, UniqueFd fd,
+                         const SocketAddress& address)
+    : forwarder_(forwarder),
+      watch_(loop, std::move(fd)),
+      socket_(watch_.fd(), address.ip.is_unspecified()) {
+  if (address.ip.is_unspecified()) request_asked_address(watch_.fd(), address.ip.is_v4());
+}
+
+// The frontend lives as long as its loop, so its handlers may hold its address.
+void UdpFrontend::start() {
+  watch_.when_readable([this] { on_readable(); });
+}
+
+void UdpFrontend::on_readable() {
+  if (!receiving_) return;
+  const std::size_t received = socket_.receive_batch();
+  for (std::size_t at = 0; at < received; ++at) {
+    const DatagramPath& path = socket_.path(at);
+    const Client client{.address = path.address()};
+    const Forwarder::Now now =
+        forwarder_.answer_now(client, socket_.octets(at), socket_.response_space());
+    if (now.outcome == Forwarder::Outcome::answered) {
+      socket_.response_written(path, now.octets);
+    } else if (now.outcome == Forwarder::Outcome::pending) {
+      forwarder_.forward({.sink = this, .path = path});
+    }
+  }
+  start();
+}
+
+std::span<std::uint8_t> UdpFrontend::response_space(const ReplyTo&, std::uint16_t) {
+  return socket_.response_space();
+}
+
+void UdpFrontend::response_written(const ReplyTo& to, std::size_t octets) {
+  socket_.response_written(to.path, octets);
+}
+
+}  // namespace sotto

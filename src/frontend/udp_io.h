@@ -1,0 +1,36 @@
+// DNS over UDP towards clients: receive a batch, answer what can be answered, send a batch.
+// RFC 1035 §4.2.1, RFC 2181 §4.1. Test: tests/integration.
+#pragma once
+
+#include "forwarder/forwarder.h"
+#include "transport/datagram_io.h"
+#include "transport/loop_io.h"
+#include "transport/socket_io.h"
+
+namespace sotto {
+
+class UdpFrontend final : public ResponseSink {
+ public:
+  // fd: bound to address. loop and forwarder outlive the frontend.
+  UdpFrontend(Loop& loop, Forwarder& forwarder, UniqueFd fd, const SocketAddress& address);
+
+  void start();
+  // Takes no more queries; responses still leave.
+  void stop_receiving() { receiving_ = false; }
+  // Sends what this turn produced.
+  void flush() { socket_.send_batch(); }
+
+  // ResponseSink
+  std::span<std::uint8_t> response_space(const ReplyTo& to, std::uint16_t octets_max) override;
+  void response_written(const ReplyTo& to, std::size_t octets) override;
+
+ private:
+  void on_readable();
+
+  Forwarder& forwarder_;
+  Watch watch_;
+  DatagramSocket socket_;
+  bool receiving_ = true;
+};
+
+}  // namespace sotto
