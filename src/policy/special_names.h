@@ -1,0 +1,49 @@
+// Names that are answered here and never sent upstream: special-use names (RFC 6761) and locally
+// served zones (RFC 6303). Test: tests/unit/policy/special_names_test.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "dns/constants.h"
+#include "dns/response.h"
+
+namespace sotto {
+
+// An answer for one query. Its records point into the question, so it fits that query only.
+class SpecialAnswer {
+ public:
+  // Views into this object.
+  LocalAnswer local() const;
+
+ private:
+  friend class SpecialNames;
+
+  std::array<std::uint8_t, 96> records_{};
+  std::uint8_t answer_octets_ = 0;  // the first of records_; authority follows
+  std::uint8_t authority_octets_ = 0;
+  std::uint8_t answer_count_ = 0;
+  std::uint8_t authority_count_ = 0;
+  std::uint16_t rcode_ = rcode::noerror;
+};
+
+class SpecialNames {
+ public:
+  struct Options {
+    bool test = true;  // "test." is answered here; false: it is forwarded (RFC 6761 §6.2)
+  };
+
+  SpecialNames() = default;
+  explicit SpecialNames(const Options& options) : options_(options) {}
+
+  // Is the query to be answered here? Then answer holds what to say. Constant time for ordinary
+  // names, no allocation. qname: valid, uncompressed, any case. Only class IN has special names.
+  bool answer(std::span<const std::uint8_t> qname, std::uint16_t qtype, std::uint16_t qclass,
+              SpecialAnswer& answer) const;
+
+ private:
+  Options options_;
+};
+
+}  // namespace sotto
