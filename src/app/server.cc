@@ -45,7 +45,7 @@ std::shared_ptr<const WorkerConfig> Server::worker_config() const {
   }
   snapshot->query_timeout = config.query_timeout;
   snapshot->policy = {config.policy.allow, config.policy.special_use_names,
-                      config.policy.test_name};
+                      SpecialNames({.test = config.policy.test_name})};
   snapshot->tcp = config.tcp;
   return snapshot;
 }

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/hash.h"
-#include "policy/special_names.h"
 
 namespace sotto {
 namespace {
@@ -62,29 +61,28 @@ Forwarder::Now Forwarder::answer_now(const Client& client, std::span<const std::
   asker_.padding_block = client.padding_block;
   asker_.keepalive = client.keepalive;
   if (!any_contains(policy_.allow, client.address)) {
-    return reject(refused_answer, out, counters_.refused);
+    return answer(refused_answer, out, counters_.refused);
   }
-  if (verdict != Verdict::accept) return reject(answer_for(verdict), out, counters_.malformed);
+  if (verdict != Verdict::accept) return answer(answer_for(verdict), out, counters_.malformed);
   if (policy_.special_use_names) {
-    if (Now now{}; answer_local_name(out, now)) return now;
+    SpecialAnswer special;
+    if (policy_.names.answer(query_.qname, query_.qtype, query_.qclass, special)) {
+      return answer(special.local(), out, counters_.local);
+    }
   }
   question_ = Question(query_.qname, query_.qtype, query_.qclass,
                        {.recursion_desired = query_.recursion_desired(),
                         .checking_disabled = query_.checking_disabled(),
                         .dnssec_ok = query_.edns.dnssec_ok});
   hash_ = keyed_hash(question_.key(), hash_seed_);
-  if (waiters_.size() >= waiting_queries_max) return reject(shed_answer, out, counters_.shed);
+  if (waiters_.size() >= waiting_queries_max) return answer(shed_answer, out, counters_.shed);
   return {Outcome::pending};
 }
 
-Forwarder::Now Forwarder::reject(const LocalAnswer& answer, std::span<std::uint8_t> out,
+Forwarder::Now Forwarder::answer(const LocalAnswer& local, std::span<std::uint8_t> out,
                                  Counter& counter) {
   counter.add();
-  return {Outcome::answered, write_local_response(answer, asker_, out)};
-}
-
-bool Forwarder::answer_local_name(std::span<std::uint8_t>, Now&) {
-  return false;
+  return {Outcome::answered, write_local_response(local, asker_, out)};
 }
 
 void Forwarder::forward(const ReplyTo& to) {

@@ -15,6 +15,7 @@
 #include "dns/response.h"
 #include "forwarder/client.h"
 #include "policy/networks.h"
+#include "policy/special_names.h"
 #include "upstream/exchanges.h"
 
 namespace sotto {
@@ -25,7 +26,7 @@ inline constexpr std::size_t waiting_queries_max = 32'768;
 struct ForwarderPolicy {
   std::vector<Network> allow = local_networks();
   bool special_use_names = true;
-  bool test_name = true;
+  SpecialNames names;
 };
 
 // queries = local + refused + malformed + dropped + shed + coalesced + forwarded, and
@@ -94,8 +95,7 @@ class Forwarder final : public ExchangeEvents {
   };
   using PendingId = StaleId<struct PendingTag>;
 
-  Now reject(const LocalAnswer& answer, std::span<std::uint8_t> out, Counter& counter);
-  bool answer_local_name(std::span<std::uint8_t> out, Now& now);
+  Now answer(const LocalAnswer& local, std::span<std::uint8_t> out, Counter& counter);
   template <class Write>
   void finish(std::uint64_t token, Counter& counter, Write write);
 
