@@ -96,7 +96,7 @@ def test_class_ch_passes(real):
     direct = real.server.ask(query)
     through = real.sotto.udp(query)
     assert direct.answer and through.answer == direct.answer
-    assert through.answer[0][0].strings == [f"{real.server.name} for sotto".encode()]
+    assert through.answer[0][0].strings == (f"{real.server.name} for sotto".encode(),)
 
 
 def test_nearly_64_kb_arrive_over_tcp(real):

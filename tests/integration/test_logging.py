@@ -32,11 +32,13 @@ def test_json_lines_are_objects(start, fake):
         assert line["level"] in ("debug", "info", "warning", "error")
 
 
-def test_the_start_says_where_it_listens_and_whom_it_asks(start, fake):
+def test_the_log_says_where_it_listens_and_whom_it_asks_how(start, fake):
     sotto = start(fake, log={"level": "info"})
-    log = sotto.log()
-    assert f"127.0.0.1:{sotto.port}" in log
-    assert f"127.0.0.1:{fake.port}" in log
+    for transport in ("udp", "tcp"):
+        assert len([line for line in sotto.log().splitlines()
+                    if transport in line and f"127.0.0.1:{sotto.port}" in line]) == 1
+    sotto.assert_right("whom.example.")
+    assert "TLS1.3" in sotto.wait_for_log(rf"127\.0\.0\.1:{fake.port}")
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])

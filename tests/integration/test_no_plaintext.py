@@ -8,6 +8,7 @@ import pytest
 
 from harness import fake_upstream, wire
 from harness.capture import LoopbackCapture
+from harness.waiting import wait_for
 
 LABEL = b"quite-secret-name"
 
@@ -15,7 +16,7 @@ LABEL = b"quite-secret-name"
 @pytest.fixture
 def capture():
     try:
-        opened = LoopbackCapture()
+        opened = LoopbackCapture(LABEL)
     except PermissionError:
         pytest.skip("a packet capture needs root")
     with opened:
@@ -24,9 +25,9 @@ def capture():
 
 def assert_seen_only_by_the_client(capture, sotto) -> None:
     """The label is in packets to and from sotto's own port, and in no other."""
-    holding = capture.holding(LABEL)
-    assert holding, "the capture saw nothing: it proves nothing"
-    assert {pair for pair in holding if sotto.port not in pair} == set()
+    wait_for(lambda: {sotto.port} <= {port for _, port in capture.holding}, "the query captured")
+    wait_for(lambda: {sotto.port} <= {port for port, _ in capture.holding}, "the answer captured")
+    assert {pair for pair in capture.holding if sotto.port not in pair} == set()
 
 
 FAULTS = ["none", "wrong certificate", "reset", "close", "http", "plaintext", "refused", "mute"]

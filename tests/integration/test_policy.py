@@ -29,11 +29,6 @@ def test_refused_clients_learn_nothing_from_local_names_either(start, fake):
     assert (response.rcode(), response.answer) == (dns.rcode.REFUSED, [])
 
 
-def test_an_empty_allow_list_allows_nobody(start, fake):
-    sotto = start(fake, policy={"allow": []})
-    assert sotto.ask("www.example.").rcode() == dns.rcode.REFUSED
-
-
 def test_loopback_is_allowed_by_default(shared, upstream):
     query = dns.message.make_query("default.example.", "A")
     assert shared.sotto.udp(query, source="127.3.4.5").answer

@@ -137,8 +137,9 @@ def test_an_expired_cross_sign_beside_a_valid_path_is_accepted(start, fake, auth
 @pytest.mark.parametrize("url_name, names, addresses, works", [
     ("dns.test", ("dns.test",), (), True),
     ("DNS.Test", ("dns.test",), (), True),
-    ("dns.test", ("*.test",), (), True),
-    ("a.dns.test", ("*.test",), (), False),
+    ("a.dns.test", ("*.dns.test",), (), True),
+    ("a.b.dns.test", ("*.dns.test",), (), False),
+    ("dns.test", ("*.dns.test",), (), False),
     ("dns.test", (), ("127.0.0.1",), False),
     ("", (), ("127.0.0.1",), True),
     ("", ("dns.test",), (), False),

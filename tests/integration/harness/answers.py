@@ -64,8 +64,16 @@ def wrong(asked: wire.Query, kind: str) -> bytes:
     return wire.respond(asked, forged, question=question[kind])
 
 
-def wrong_then_right(kind: str) -> Answer:
-    return lambda asked: [(0, wrong(asked, kind)), (0.02, right_message(asked))]
+def once(faulty: Callable[[wire.Query], bytes]) -> Answer:
+    """The first time each name is asked the answer is faulty, afterwards right."""
+    seen: set[bytes] = set()
+
+    def make(asked: wire.Query) -> Replies:
+        first = asked.qname not in seen
+        seen.add(asked.qname)
+        return [(0, faulty(asked) if first else right_message(asked))]
+
+    return make
 
 
 def always_wrong(kind: str) -> Answer:
@@ -82,9 +90,8 @@ def other_spelling(asked: wire.Query) -> Replies:
     return [(0, right_message(asked, question=swapped + asked.question[-4:]))]
 
 
-def header_only(asked: wire.Query) -> Replies:
-    header = struct.pack("!HHHHHH", asked.ident, wire.QR | wire.RA, 0, 0, 0, 0)
-    return [(0, header), (0.02, right_message(asked))]
+def header_only(asked: wire.Query) -> bytes:
+    return struct.pack("!HHHHHH", asked.ident, wire.QR | wire.RA, 0, 0, 0, 0)
 
 
 def message(make: Callable[[wire.Query], bytes]) -> Answer:

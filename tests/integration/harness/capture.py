@@ -1,5 +1,6 @@
 """A packet capture of the loopback interface, to prove that a name never leaves in clear text."""
 
+import contextlib
 import socket
 import struct
 import threading
@@ -8,15 +9,17 @@ _ETH_P_ALL = 3
 
 
 class LoopbackCapture:
-    """Keeps (source port, destination port, payload) of all IPv4 TCP and UDP packets on lo. Needs
-    root or CAP_NET_RAW; the constructor raises PermissionError without. Context manager."""
+    """Keeps the source and destination ports of the IPv4 TCP and UDP packets on lo whose payload
+    holds a text in any case. Needs root or CAP_NET_RAW; the constructor raises PermissionError
+    without. Context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: bytes) -> None:
+        self._text = text.lower()
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL))
         self._socket.bind(("lo", _ETH_P_ALL))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self._socket.settimeout(0.2)
-        self.packets: list[tuple[int, int, bytes]] = []
+        self.holding: set[tuple[int, int]] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture")
 
@@ -30,27 +33,12 @@ class LoopbackCapture:
         self._socket.close()
 
     def _run(self) -> None:
-        while True:
-            try:
-                packet = self._socket.recv(65_536)
-            except TimeoutError:
-                if self._stop.is_set():
-                    return
-                continue
-            self._keep(packet)
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                self._look(self._socket.recv(65_536))
 
-    def _keep(self, packet: bytes) -> None:
-        if len(packet) < 20 or packet[0] >> 4 != 4 or packet[9] not in (6, 17):
+    def _look(self, packet: bytes) -> None:
+        if self._text not in packet.lower() or packet[0] >> 4 != 4 or packet[9] not in (6, 17):
             return
-        start = (packet[0] & 0x0F) * 4
-        if len(packet) < start + 8:
-            return
-        source, destination = struct.unpack_from("!HH", packet, start)
-        header = 8 if packet[9] == 17 else (packet[start + 12] >> 4) * 4
-        self.packets.append((source, destination, packet[start + header :]))
-
-    def holding(self, text: bytes) -> set[tuple[int, int]]:
-        """Ports of the packets whose payload holds text in any case."""
-        wanted = text.lower()
-        return {(source, destination) for source, destination, payload in list(self.packets)
-                if wanted in payload.lower()}
+        ports = (packet[0] & 0x0F) * 4  # behind the IP header, for TCP and UDP alike
+        self.holding.add(struct.unpack_from("!HH", packet, ports))

@@ -5,6 +5,7 @@ import pathlib
 import os
 import signal
 import socket
+import struct
 
 import dns.message
 import dns.query
@@ -56,8 +57,8 @@ class Sotto(Process):
         self.config_file = directory / f"sotto-{number}.toml"
 
     def await_readiness(self) -> None:
-        """Asks for localhost, which sotto answers itself, over whichever transport answers."""
-        probe = wire.query("localhost")
+        """Sends an opcode that sotto answers NOTIMP itself, over whichever transport answers."""
+        probe = struct.pack("!HHHHHH", 1, 15 << 11, 0, 0, 0, 0)
 
         def answers() -> bool:
             try:
