@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <sstream>
 
 #include "app/text.h"
 
@@ -52,19 +53,35 @@ CLI::App* add_query(CLI::App& app, Parsed& parsed) {
   return query;
 }
 
+// The words that CLI11 did not expect: "The following argument was not expected: --lisen", or
+// "arguments were".
+std::vector<std::string> unexpected_words(const std::string& message) {
+  if (!message.starts_with("The following argument")) return {};
+  std::vector<std::string> words;
+  std::istringstream rest(message.substr(std::min(message.find(": ") + 2, message.size())));
+  for (std::string word; rest >> word;) words.push_back(word);
+  return words;
+}
+
 // What CLI11 says, as one line that tells what to do.
 std::string usage_fault(const CLI::ParseError& error, const std::vector<std::string>& known) {
   std::string message = error.what();
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  constexpr std::string_view extras = "The following argument";
-  if (!message.starts_with(extras)) return escaped(message);
-  // "The following argument was not expected: --lisen", or "arguments were".
-  const std::size_t colon = message.find(": ");
-  const std::string rest = message.substr(colon + 2);
-  const std::string word = rest.substr(0, rest.find(' '));
+  std::vector<std::string> words = unexpected_words(message);
+  if (words.empty()) {
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    // "--listen: 1 required TEXT missing"
+    const std::size_t colon = message.find(": 1 required");
+    return colon == std::string::npos ? escaped(message)
+                                      : message.substr(0, colon) + " needs a value";
+  }
+  // A misspelt option takes its value along; the option is what is wrong.
+  const auto option = std::find_if(words.begin(), words.end(),
+                                   [](const std::string& word) { return word.starts_with('-'); });
+  const std::string& word = option == words.end() ? words.front() : *option;
   const std::string_view meant = nearest(word, {known.begin(), known.end()});
-  const std::string what = word.starts_with('-') ? "unknown option" : "unknown command";
-  return complaint(what, word, meant.empty() ? "" : "did you mean " + std::string(meant) + "?");
+  if (meant == word) return complaint("one command at a time", word);
+  const std::string what = option == words.end() ? "unknown command" : "unknown option";
+  return complaint(what, word, meant.empty() ? "" : "did you mean \"" + std::string(meant) + "\"?");
 }
 
 std::vector<std::string> known_words(const CLI::App& app) {

@@ -52,8 +52,9 @@ constexpr std::array<Option, 17> table{{
                const Value& value) { draft.config.workers = resolved_workers(value.number); },
      .print = [](const Config& config,
                  const UpstreamConfig&) { return std::to_string(config.workers); },
-     .help = "Threads that serve queries, or \"auto\" for one per CPU. One serves well over "
-             "100,000 queries a second."},
+     .help =
+         "Threads that serve queries, or \"auto\" for one per CPU. Few are better than many: each "
+         "keeps connections to the upstreams of its own."},
     {.key = "query_timeout",
      .kind = Kind::duration,
      .minimum = second / 10,

@@ -150,7 +150,7 @@ void Walk::unknown(const toml::key& key, std::string_view section) {
 
 bool Walk::convert_duration(const Option& option, const toml::node& node, Value& value) {
   if (node.is_number()) {
-    error(node, complaint("a duration needs a unit", node_text(node),
+    error(node, complaint(std::string(option.leaf()) + " needs a unit", node_text(node),
                           "write \"" + node_text(node) + "s\" or \"" + node_text(node) + "ms\""));
     return false;
   }
@@ -161,7 +161,7 @@ bool Walk::convert_duration(const Option& option, const toml::node& node, Value&
   }
   const auto duration = parse_duration(text->get());
   if (!duration) {
-    error(node, complaint("not a duration", text->get(),
+    error(node, complaint(std::string(option.leaf()) + " is not a duration", text->get(),
                           "write a number and ms, s, m or h, such as \"4.5s\" or \"250ms\""));
     return false;
   }

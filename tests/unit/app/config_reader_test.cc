@@ -117,9 +117,10 @@ TEST(ConfigReader, ErrorsSayWhereWhatAndWhatToWrite) {
       {"a duration out of range", "query_timeout = \"2m\"\n",
        "s.toml:1:17: query_timeout is out of range (\"2m\"); it must be from 100ms to 60s\n"},
       {"a duration without a unit", "query_timeout = 5\n",
-       "s.toml:1:17: a duration needs a unit (\"5\"); write \"5s\" or \"5ms\"\n"},
+       "s.toml:1:17: query_timeout needs a unit (\"5\"); write \"5s\" or \"5ms\"\n"},
       {"a duration that is none", "query_timeout = \"soon\"\n",
-       "s.toml:1:17: not a duration (\"soon\"); write a number and ms, s, m or h, such as "
+       "s.toml:1:17: query_timeout is not a duration (\"soon\"); write a number and ms, s, m or h, "
+       "such as "
        "\"4.5s\" or \"250ms\"\n"},
       {"an unknown choice", "[log]\nlevel = \"warn\"\nformat = \"xml\"\n",
        "s.toml:2:9: unknown log.level (\"warn\"); write one of debug, info, warning, error\n"

@@ -1,0 +1,89 @@
+#include "app/command_line.h"
+
+#include <gtest/gtest.h>
+
+namespace sotto {
+namespace {
+
+using Command = CommandLine::Command;
+using Words = std::vector<std::string>;
+
+TEST(CommandLine, FindsTheCommand) {
+  struct Case {
+    Words arguments;
+    Command command;
+  };
+  const Case cases[] = {
+      {{}, Command::serve},
+      {{"serve"}, Command::serve},
+      {{"check"}, Command::check},
+      {{"query", "example"}, Command::query},
+      {{"query", "check"}, Command::query},
+      {{"--help"}, Command::help},
+      {{"-h"}, Command::help},
+      {{"serve", "--help"}, Command::help},
+      {{"check", "--help"}, Command::help},
+      {{"query", "--help"}, Command::query_help},
+      {{"--version"}, Command::version},
+  };
+  for (const Case& c : cases) {
+    const auto line = parse_command_line(c.arguments);
+    ASSERT_TRUE(line.has_value()) << line.error();
+    EXPECT_EQ(line->command, c.command) << (c.arguments.empty() ? "" : c.arguments.back());
+  }
+}
+
+TEST(CommandLine, OptionsStandBeforeOrBehindTheCommand) {
+  for (const Words& arguments :
+       {Words{"check", "--config", "f", "--listen", "a", "--listen=b", "--upstream", "u"},
+        Words{"--config", "f", "--listen", "a", "--listen", "b", "--upstream", "u", "check"}}) {
+    const auto line = parse_command_line(arguments);
+    ASSERT_TRUE(line.has_value()) << line.error();
+    EXPECT_EQ(line->command, Command::check);
+    EXPECT_EQ(line->config_file, "f");
+    EXPECT_EQ(line->settings.at("--listen"), (Words{"a", "b"}));
+    EXPECT_EQ(line->settings.at("--upstream"), (Words{"u"}));
+    EXPECT_TRUE(line->settings.at("--ca-file").empty());
+  }
+}
+
+TEST(CommandLine, QueryHasItsOwnOptions) {
+  const auto line = parse_command_line({"query", "--tcp", "@192.0.2.1", "example", "--ca-file", "f",
+                                        "AAAA", "--short", "--dnssec", "--cd", "--no-rd",
+                                        "--timeout", "1s", "--class", "CH"});
+  ASSERT_TRUE(line.has_value()) << line.error();
+  EXPECT_EQ(line->query.words, (Words{"@192.0.2.1", "example", "AAAA"}));
+  EXPECT_TRUE(line->query.tcp && line->query.brief && line->query.dnssec);
+  EXPECT_TRUE(line->query.checking_disabled && line->query.no_recursion);
+  EXPECT_FALSE(line->query.no_edns);
+  EXPECT_EQ(line->query.ca_file, "f");
+  EXPECT_EQ(line->query.timeout, "1s");
+  EXPECT_EQ(line->query.qclass, "CH");
+}
+
+TEST(CommandLine, FaultsAreOneLineThatTellsWhatIsMeant) {
+  struct Case {
+    Words arguments;
+    const char* fault;
+  };
+  const Case cases[] = {
+      {{"--lisen", "127.0.0.1:53"}, "unknown option (\"--lisen\"); did you mean \"--listen\"?"},
+      {{"chek"}, "unknown command (\"chek\"); did you mean \"check\"?"},
+      {{"dance"}, "unknown command (\"dance\")"},
+      {{"serve", "check"}, "one command at a time (\"check\")"},
+      {{"--listen"}, "--listen needs a value"},
+      {{"check", "--config"}, "--config needs a value"},
+      {{"query", "--dnsec", "a"}, "unknown option (\"--dnsec\"); did you mean \"--dnssec\"?"},
+      {{"query", "a", "--listen", "b"}, "unknown option (\"--listen\")"},
+      {{"query", "a", "--timeout"}, "--timeout needs a value"},
+      {{"a\nb"}, "unknown command (\"a\")"},
+  };
+  for (const Case& c : cases) {
+    const auto line = parse_command_line(c.arguments);
+    ASSERT_FALSE(line.has_value()) << c.fault;
+    EXPECT_EQ(line.error(), c.fault);
+  }
+}
+
+}  // namespace
+}  // namespace sotto
