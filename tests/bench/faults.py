@@ -79,6 +79,7 @@ def main() -> None:
     servers.add_arguments(parser)
     arguments = parser.parse_args()
 
+    servers.end_with_children()
     place = servers.new_place(arguments.directory)
     rows = [["server", "upstream", "failed", "lost", "error", "wrong", "of", "connections"]]
     for name, command in servers.tested(arguments).items():

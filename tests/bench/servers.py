@@ -6,6 +6,7 @@ Each runs on one CPU with one worker, on a loopback port of its own, with files 
 import argparse
 import pathlib
 import shutil
+import signal
 import sys
 from dataclasses import dataclass
 
@@ -196,6 +197,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rivals", nargs="*", choices=RIVALS, metavar="NAME",
                         help=f"also measure these, or all installed: {', '.join(RIVALS)}")
     parser.add_argument("--without-sotto", action="store_true")
+
+
+def end_with_children() -> None:
+    """SIGTERM unwinds, so that what was started is stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def tested(arguments: argparse.Namespace) -> dict:
