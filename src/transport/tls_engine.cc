@@ -127,7 +127,7 @@ TlsEngine::State TlsEngine::handshake() {
   if (error == GNUTLS_E_SUCCESS) {
     finish_handshake();
   } else if (error != GNUTLS_E_AGAIN) {
-    fail_with(error);
+    fail_with(is_end_of_stream(error) ? GNUTLS_E_PREMATURE_TERMINATION : error);
   }
   return state_;
 }
@@ -195,7 +195,7 @@ std::size_t TlsEngine::read(std::span<std::uint8_t> buffer) {
 // error: 0 after close_notify. A stream that ends without it is closed as well: DNS messages say
 // their own length, so a cut one is noticed (RFC 7766 §8).
 void TlsEngine::stop_reading(int error) {
-  if (error == 0 || error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_SESSION_EOF) {
+  if (error == 0 || is_end_of_stream(error)) {
     state_ = State::closed;
     return;
   }
@@ -203,6 +203,12 @@ void TlsEngine::stop_reading(int error) {
     gnutls_alert_send(session_, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
   }
   fail_with(error);
+}
+
+// GnuTLS calls the end of the stream inside a record a record of the wrong length.
+bool TlsEngine::is_end_of_stream(int error) const {
+  if (error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_SESSION_EOF) return true;
+  return error == GNUTLS_E_UNEXPECTED_PACKET_LENGTH && input_ended_ && input_.empty();
 }
 
 void TlsEngine::write(std::span<const std::uint8_t> plaintext) {

@@ -94,6 +94,7 @@ class TlsEngine {
   void finish_handshake();
   void store_ticket();
   void stop_reading(int error);
+  bool is_end_of_stream(int error) const;
   void fail(TlsFailure::Kind kind, std::string reason);
   void fail_with(int error);
 

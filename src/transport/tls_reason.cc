@@ -18,7 +18,8 @@ std::string alert_reason(gnutls_alert_description_t alert) {
       return "the peer speaks neither TLS 1.2 nor TLS 1.3 (alert: " + name + ")";
     case GNUTLS_A_HANDSHAKE_FAILURE:
     case GNUTLS_A_INSUFFICIENT_SECURITY:
-      return "the peer accepts none of our ciphers, groups or signatures (alert: " + name + ")";
+      return "the peer accepts none of our TLS versions (1.2, 1.3), ciphers or groups (alert: " +
+             name + ")";
     case GNUTLS_A_NO_APPLICATION_PROTOCOL:
       return "the peer does not serve the protocol we ask for by ALPN (alert: " + name + ")";
     case GNUTLS_A_UNRECOGNIZED_NAME:

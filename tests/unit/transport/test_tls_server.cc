@@ -78,6 +78,7 @@ Octets TestServer::read() {
   std::uint8_t buffer[20'000];
   for (;;) {
     const ssize_t count = gnutls_record_recv(session_, buffer, sizeof buffer);
+    if (count == GNUTLS_E_AGAIN && !input_.empty()) continue;  // it was a message of TLS itself
     if (count <= 0) return plaintext;
     plaintext.insert(plaintext.end(), buffer, buffer + count);
   }
