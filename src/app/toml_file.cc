@@ -241,8 +241,9 @@ void Walk::setting(const Option& option, const toml::node& node, UpstreamConfig&
 
 void Walk::entries(const toml::table& table, std::string_view section, UpstreamConfig& upstream) {
   for (const auto& [key, node] : table) {
+    const std::string_view name = key.str();
     const auto found = std::find_if(options().begin(), options().end(), [&](const Option& option) {
-      return allowed_in(option, section) && option.leaf() == key.str();
+      return allowed_in(option, section) && option.leaf() == name;
     });
     if (found == options().end()) {
       unknown(key, section);
