@@ -189,8 +189,6 @@ def run(name: str) -> Outcome:
             lines = log.read_text(errors="replace").splitlines()
             print(f"-- the end of {log.relative_to(ROOT)}")
             print("\n".join(lines[-LOG_LINES_SHOWN:]))
-    for item in outcome.failed:
-        print(f"FAILED {name}: {item}")
     for item in outcome.skipped:
         print(f"skipped {name}: {item}")
     print(f"   {outcome.totals()} in {time.monotonic() - begin:.0f} s", flush=True)

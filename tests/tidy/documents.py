@@ -65,10 +65,20 @@ def option_keys(table: str) -> list[str]:
     return re.findall(r'\.key\s*=\s*"([^"]+)"', table)
 
 
-def undocumented_options(table: str, manual: str) -> Iterator[str]:
-    """Keys of the option table that the manual does not name in backquotes or as TOML."""
-    for key in option_keys(table):
-        last = key.rsplit(".", 1)[-1]
-        spelled = rf"`{re.escape(key)}`|^\s*#?\s*{re.escape(last)}\s*="
-        if not re.search(spelled, manual, re.MULTILINE):
-            yield key
+def documented_options(manual: str) -> set[str]:
+    """Keys that have a heading (### `key`) below that of their section (## `[section]`)."""
+    found, section = set(), ""
+    for heading in re.finditer(r"^(##|###) (.+)$", _FENCE.sub(_blank, manual), re.MULTILINE):
+        name = heading.group(2).strip("`")
+        if heading.group(1) == "##":
+            bracketed = re.fullmatch(r"\[{1,2}([\w.]+)\]{1,2}", name)
+            section = f"{bracketed.group(1)}." if bracketed else ""
+        else:
+            found.add(section + name)
+    return found
+
+
+def undocumented_options(table: str, manual: str) -> list[str]:
+    """Keys of the option table that the manual does not describe."""
+    documented = documented_options(manual)
+    return [key for key in option_keys(table) if key not in documented]

@@ -127,5 +127,7 @@ def test_links(path, text, leads_somewhere):
 
 def test_undocumented_options():
     table = '{.key = "listen.udp", .help = "x"}, {.key = "workers"}, {.key = "tcp.idle_timeout"}'
-    manual = "`workers` is a number.\n```toml\nudp = []\n```\n"
-    assert list(documents.undocumented_options(table, manual)) == ["tcp.idle_timeout"]
+    manual = "## Top\n### `workers`\n## `[listen]`\n### `udp`\n"
+    manual += "## `[[upstream]]`\n### `idle_timeout`\n"
+    assert documents.undocumented_options(table, manual) == ["tcp.idle_timeout"]
+    assert documents.undocumented_options(table, manual + "## `[tcp]`\n### `idle_timeout`\n") == []
