@@ -43,6 +43,20 @@ def test_upstreams_change_under_load_without_a_lost_query(start, make_fake):
     assert results[0].asked == 2_000
 
 
+def test_a_storm_of_reloads_loses_nothing(start, fake):
+    """SIGHUP thirty times in a row, under load."""
+    sotto = start(fake)
+    results = []
+    load = threading.Thread(target=lambda: results.append(sotto.load(500, 500)))
+    load.start()
+    wait_for(lambda: len(fake.queries) > 20, "the load")
+    for _ in range(30):
+        sotto.reload()
+    load.join()
+    results[0].assert_none_failed()
+    assert fake.connections == 1
+
+
 def test_an_unchanged_reload_keeps_connections(start, fake):
     """BEHAVIOUR 36: connections and tickets survive."""
     sotto = start(fake)

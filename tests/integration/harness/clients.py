@@ -39,6 +39,11 @@ class StreamClient:
     def send_octets(self, octets: bytes) -> None:
         self.socket.sendall(octets)
 
+    def reset(self) -> None:
+        """Closes with RST: whatever comes is not wanted any more."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
     def half_close(self) -> None:
         self.socket.shutdown(socket.SHUT_WR)
 
