@@ -165,7 +165,7 @@ bool Rewriter::is_kept(std::uint16_t type) const {
 Result<void> Rewriter::write_record(const Record& record) {
   const bool same_owner =
       record.owner_is_qname == owner_before_is_qname_ &&
-      (record.owner_is_qname || (answer_.rrset_ends.size() > 0 &&
+      (record.owner_is_qname || (!answer_.rrset_ends.empty() &&
                                  equal_names(owner().view(), owners_[owner_index_ ^ 1U].view())));
   const bool covers = record.type == rtype::rrsig && record.rdata_end - record.rdata_begin >= 2;
   const RrsetKey key = {

@@ -24,19 +24,14 @@ void RrsetMarker::start_section(std::size_t section) {
 
 void RrsetMarker::start_record(const RrsetKey& key, std::span<const std::uint8_t> owner,
                                bool same_owner, std::uint32_t ttl) {
-  if (!open_) {
-    open_unit(key);
-    ttl_ = ttl;
-  } else if (!same_owner || key != key_) {
-    const Seen* const seen = find_seen(key, owner);
-    if (seen == nullptr) {
-      close_unit();
-      open_unit(key);
-      ttl_ = ttl;
-    } else if (seen->unit + 1 != ends_.size() && joins_ < joins_max) {
+  const bool continues = open_ && same_owner && key == key_;
+  if (!continues) {
+    const Seen* const seen = open_ ? find_seen(key, owner) : nullptr;
+    const bool in_this_unit = seen != nullptr && seen->unit + 1 == ends_.size();
+    if (seen != nullptr && !in_this_unit && joins_ < joins_max) {
       ++joins_;
       join_unit(seen->unit);
-    } else if (seen->unit + 1 != ends_.size()) {
+    } else if (!in_this_unit) {
       close_unit();
       open_unit(key);
       ttl_ = ttl;
