@@ -109,7 +109,7 @@ void finish_listen(Draft& draft) {
   }
   if (udp.empty() && tcp.empty() && draft.errors.empty()) {
     draft.errors.push_back(
-        {Place{"listen"}, "udp and tcp are both switched off; give one of them an address"});
+        {draft.listen_off, "udp and tcp are both switched off; give one of them an address"});
   }
 }
 

@@ -52,6 +52,7 @@ void set_listen(Draft& draft, std::vector<ListenAddress>& addresses, bool& given
                 const Value& value) {
   std::vector<ListenAddress> parsed = parse_listen(draft, value);
   if (!value.place.in_file() && given && addresses.empty()) return;
+  if (value.list.empty()) draft.listen_off = std::max(draft.listen_off, value.place);
   given = true;
   addresses = std::move(parsed);
 }

@@ -33,6 +33,7 @@ struct Draft {
   UpstreamConfig upstream_default;
   bool udp_given = false;
   bool tcp_given = false;
+  Place listen_off;                       // where the file switched a transport off
   std::map<std::string, Place> ca_files;  // where each was named
   std::vector<ConfigError> errors;
 };

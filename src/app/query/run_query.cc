@@ -5,6 +5,7 @@
 #include "app/query/message_text.h"
 #include "app/query/query_io.h"
 #include "app/query/query_message.h"
+#include "app/query/record_types.h"
 #include "app/text.h"
 #include "base/random.h"
 
@@ -82,8 +83,13 @@ int run_query(const QueryOptions& options) {
       options.brief ? shown.answers
                     : shown.text + footer(options, transport, *result, monotonic_now() - begin);
   std::fputs(text.c_str(), stdout);
-  if (!shown.whole) return 1;
-  return shown.rcode == rcode::noerror || shown.rcode == rcode::nxdomain ? 0 : 1;
+  const bool good =
+      shown.whole && (shown.rcode == rcode::noerror || shown.rcode == rcode::nxdomain);
+  if (options.brief && !good) {
+    std::fprintf(stderr, "sotto: %s\n",
+                 shown.whole ? rcode_text(shown.rcode).c_str() : "the answer is malformed");
+  }
+  return good ? 0 : 1;
 }
 
 }  // namespace sotto

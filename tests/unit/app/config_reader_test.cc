@@ -80,112 +80,113 @@ format = "json"
   EXPECT_EQ(config.log.format, LogFormat::json);
 }
 
+struct Fault {
+  const char* reason;
+  const char* text;
+  const char* errors;
+};
+const Fault faults[] = {
+    {"a misspelt key", "worker = 1\n",
+     "s.toml:1:1: unknown key (\"worker\"); did you mean \"workers\"?\n"},
+    {"a misspelt key of a section", "[log]\n  levle = \"info\"\n",
+     "s.toml:2:3: unknown key (\"levle\"); did you mean \"level\"?\n"},
+    {"a key in the wrong place", "level = \"info\"\n",
+     "s.toml:1:1: unknown key (\"level\"); did you mean \"log.level\"?\n"},
+    {"a section that does not exist", "[cache]\nsize = 1\n",
+     "s.toml:1:2: unknown key (\"cache\"); known here: workers, query_timeout, listen, "
+     "upstream_default, upstream, policy, tcp, log\n"},
+    {"a listener that does not exist", "[listen]\ntls = []\n",
+     "s.toml:2:1: unknown key (\"tls\"); known here: udp, tcp\n"},
+    {"the URL is no default", "[upstream_default]\nurl = \"quad9\"\n",
+     "s.toml:2:1: unknown key (\"url\"); did you mean \"upstream.url\"?\n"},
+    {"wrong types, all of them", "workers = 1.5\nlog = 3\n[policy]\ntest_name = \"yes\"\n",
+     "s.toml:1:11: workers has the wrong type (\"1.5\"); write an integer or \"auto\" from 1 to "
+     "256\n"
+     "s.toml:2:7: log must be a section (\"3\"); write [log] and its keys below\n"
+     "s.toml:4:13: test_name has the wrong type (\"yes\"); write true or false\n"},
+    {"a list that is none", "[listen]\nudp = \"127.0.0.1:53\"\n",
+     "s.toml:2:7: udp has the wrong type (\"127.0.0.1:53\"); write a list of strings: "
+     "[\"ADDR:PORT\", ...]\n"},
+    {"an element that is no string", "[listen]\nudp = [\n  \"127.0.0.1:53\",\n  53]\n",
+     "s.toml:4:3: udp has the wrong type (\"53\"); write a list of strings: [\"ADDR:PORT\", "
+     "...]\n"},
+    {"out of range", "workers = 0\n[tcp]\nconnections_max = -1\n",
+     "s.toml:1:11: workers is out of range (\"0\"); it must be from 1 to 256\n"
+     "s.toml:3:19: connections_max is out of range (\"-1\"); it must be from 1 to 1000000\n"},
+    {"a duration out of range", "query_timeout = \"2m\"\n",
+     "s.toml:1:17: query_timeout is out of range (\"2m\"); it must be from 100ms to 60s\n"},
+    {"a duration without a unit", "query_timeout = 5\n",
+     "s.toml:1:17: query_timeout needs a unit (\"5\"); write \"5s\" or \"5ms\"\n"},
+    {"a duration that is none", "query_timeout = \"soon\"\n",
+     "s.toml:1:17: query_timeout is not a duration (\"soon\"); write a number and ms, s, m or h, "
+     "such as "
+     "\"4.5s\" or \"250ms\"\n"},
+    {"an unknown choice", "[log]\nlevel = \"warn\"\nformat = \"xml\"\n",
+     "s.toml:2:9: unknown log.level (\"warn\"); write one of debug, info, warning, error\n"
+     "s.toml:3:10: unknown log.format (\"xml\"); write one of text, json\n"},
+    {"another string than auto", "workers = \"many\"\n",
+     "s.toml:1:11: workers has the wrong type (\"many\"); write an integer or \"auto\" from 1 to "
+     "256\n"},
+    {"addresses", "[listen]\nudp = [\"localhost:53\", \"127.0.0.1\", \"127.0.0.1:0\"]\n",
+     "s.toml:2:8: not an address and port (\"localhost:53\"); write \"127.0.0.1:53\"\n"
+     "s.toml:2:24: the port is missing (\"127.0.0.1\"); write \"127.0.0.1:53\"\n"
+     "s.toml:2:37: port 0 cannot be listened on (\"127.0.0.1:0\"); the port of DNS is 53\n"},
+    {"an address twice", "[listen]\ntcp = [\"[::1]:53\", \"[0::1]:53\"]\n",
+     "s.toml:2:20: this address is listed twice (\"[0::1]:53\")\n"},
+    {"nothing to listen on", "[listen]\nudp = []\ntcp = []\n",
+     "s.toml:3:7: udp and tcp are both switched off; give one of them an address\n"},
+    {"networks", "[policy]\nallow = [\"10.0.0.1/8\", \"home\"]\n",
+     "s.toml:2:10: not a network (\"10.0.0.1/8\"); the bits behind the prefix must be zero, as "
+     "in "
+     "\"10.0.0.0/8\" or \"fd00::/8\"\n"
+     "s.toml:2:24: not a network (\"home\"); write \"10.0.0.0/8\", \"fd00::/8\" or "
+     "\"192.0.2.1\"\n"},
+    {"nobody may ask", "[policy]\nallow = []\n",
+     "s.toml:2:9: policy.allow is empty, so nobody could ask; name networks, or leave it out for "
+     "the local ones\n"},
+    {"an upstream that is none", "[[upstream]]\nurl = \"8.8.8.8\"\n",
+     "s.toml:2:7: a plain DNS upstream cannot be authenticated (\"8.8.8.8\"); write "
+     "\"tls://8.8.8.8#dns.google\" for DNS over TLS\n"},
+    {"no URL", "[[upstream]]\npins = []\n",
+     "s.toml:1:1: this upstream has no url; write url = \"tls://ADDRESS#AUTH-NAME\" or a "
+     "provider's name\n"},
+    {"an empty list of URLs", "[[upstream]]\nurl = []\n",
+     "s.toml:2:7: the list of URLs is empty; write tls://ADDRESS#AUTH-NAME\n"},
+    {"no upstreams", "upstream = []\n",
+     "s.toml:1:12: no upstream is left; write [[upstream]] and url = "
+     "\"tls://ADDRESS#AUTH-NAME\", or leave it out for the default\n"},
+    {"one bracket", "[upstream]\nurl = \"quad9\"\n",
+     "s.toml:1:1: upstream must be a list of sections (\"{...}\"); write [[upstream]] with two "
+     "brackets\n"},
+    {"the upstreams' names", "upstream = [\"quad9\"]\n",
+     "s.toml:1:13: upstream must be a list of sections (\"quad9\"); write [[upstream]] and url = "
+     "...\n"},
+    {"two providers in one", "[[upstream]]\nurl = [\"quad9\", \"google\"]\n",
+     "s.toml:2:8: a provider's name stands for all its addresses and must stand alone "
+     "(\"quad9\"); "
+     "make it an [[upstream]] of its own\n"
+     "s.toml:2:17: a provider's name stands for all its addresses and must stand alone "
+     "(\"google\"); make it an [[upstream]] of its own\n"},
+    {"two names in one", "[[upstream]]\nurl = [\"tls://192.0.2.1#a\", \"tls://192.0.2.2#b\"]\n",
+     "s.toml:2:29: the URLs of one upstream must share the authentication name "
+     "(\"tls://192.0.2.2#b\"); make it an [[upstream]] of its own\n"},
+    {"the same upstream twice",
+     "[[upstream]]\nurl = \"cloudflare\"\n[[upstream]]\nurl = "
+     "\"tls://1.0.0.1#cloudflare-dns.com\"\n",
+     "s.toml:3:1: duplicate upstream (\"tls://1.0.0.1#cloudflare-dns.com\"); it is part of "
+     "\"cloudflare\"\n"},
+    {"the same URL twice", "[[upstream]]\nurl = [\"tls://192.0.2.1\", \"tls://192.0.2.1:853\"]\n",
+     "s.toml:1:1: duplicate upstream (\"tls://192.0.2.1\"); it is listed twice here\n"},
+    {"a pin that is none", "[upstream_default]\npins = [\"sha1/AA==\"]\n",
+     "s.toml:2:9: not a pin (\"sha1/AA==\"); write \"sha256/\" and the 44 base64 characters of a "
+     "public key's SHA-256\n"},
+    {"text of the file cannot forge a line", "\"a\\nb\\u001b\" = 1\n",
+     "s.toml:1:1: unknown key (\"a\\x0ab\\x1b\"); known here: workers, query_timeout, listen, "
+     "upstream_default, upstream, policy, tcp, log\n"},
+};
+
 TEST(ConfigReader, ErrorsSayWhereWhatAndWhatToWrite) {
-  struct Case {
-    const char* reason;
-    const char* text;
-    const char* errors;
-  };
-  const Case cases[] = {
-      {"a misspelt key", "worker = 1\n",
-       "s.toml:1:1: unknown key (\"worker\"); did you mean \"workers\"?\n"},
-      {"a misspelt key of a section", "[log]\n  levle = \"info\"\n",
-       "s.toml:2:3: unknown key (\"levle\"); did you mean \"level\"?\n"},
-      {"a key in the wrong place", "level = \"info\"\n",
-       "s.toml:1:1: unknown key (\"level\"); did you mean \"log.level\"?\n"},
-      {"a section that does not exist", "[cache]\nsize = 1\n",
-       "s.toml:1:2: unknown key (\"cache\"); known here: workers, query_timeout, listen, "
-       "upstream_default, upstream, policy, tcp, log\n"},
-      {"a listener that does not exist", "[listen]\ntls = []\n",
-       "s.toml:2:1: unknown key (\"tls\"); known here: udp, tcp\n"},
-      {"the URL is no default", "[upstream_default]\nurl = \"quad9\"\n",
-       "s.toml:2:1: unknown key (\"url\"); did you mean \"upstream.url\"?\n"},
-      {"wrong types, all of them", "workers = 1.5\nlog = 3\n[policy]\ntest_name = \"yes\"\n",
-       "s.toml:1:11: workers has the wrong type (\"1.5\"); write an integer or \"auto\" from 1 to "
-       "256\n"
-       "s.toml:2:7: log must be a section (\"3\"); write [log] and its keys below\n"
-       "s.toml:4:13: test_name has the wrong type (\"yes\"); write true or false\n"},
-      {"a list that is none", "[listen]\nudp = \"127.0.0.1:53\"\n",
-       "s.toml:2:7: udp has the wrong type (\"127.0.0.1:53\"); write a list of strings: "
-       "[\"ADDR:PORT\", ...]\n"},
-      {"an element that is no string", "[listen]\nudp = [\n  \"127.0.0.1:53\",\n  53]\n",
-       "s.toml:4:3: udp has the wrong type (\"53\"); write a list of strings: [\"ADDR:PORT\", "
-       "...]\n"},
-      {"out of range", "workers = 0\n[tcp]\nconnections_max = -1\n",
-       "s.toml:1:11: workers is out of range (\"0\"); it must be from 1 to 256\n"
-       "s.toml:3:19: connections_max is out of range (\"-1\"); it must be from 1 to 1000000\n"},
-      {"a duration out of range", "query_timeout = \"2m\"\n",
-       "s.toml:1:17: query_timeout is out of range (\"2m\"); it must be from 100ms to 60s\n"},
-      {"a duration without a unit", "query_timeout = 5\n",
-       "s.toml:1:17: query_timeout needs a unit (\"5\"); write \"5s\" or \"5ms\"\n"},
-      {"a duration that is none", "query_timeout = \"soon\"\n",
-       "s.toml:1:17: query_timeout is not a duration (\"soon\"); write a number and ms, s, m or h, "
-       "such as "
-       "\"4.5s\" or \"250ms\"\n"},
-      {"an unknown choice", "[log]\nlevel = \"warn\"\nformat = \"xml\"\n",
-       "s.toml:2:9: unknown log.level (\"warn\"); write one of debug, info, warning, error\n"
-       "s.toml:3:10: unknown log.format (\"xml\"); write one of text, json\n"},
-      {"another string than auto", "workers = \"many\"\n",
-       "s.toml:1:11: workers has the wrong type (\"many\"); write an integer or \"auto\" from 1 to "
-       "256\n"},
-      {"addresses", "[listen]\nudp = [\"localhost:53\", \"127.0.0.1\", \"127.0.0.1:0\"]\n",
-       "s.toml:2:8: not an address and port (\"localhost:53\"); write \"127.0.0.1:53\"\n"
-       "s.toml:2:24: the port is missing (\"127.0.0.1\"); write \"127.0.0.1:53\"\n"
-       "s.toml:2:37: port 0 cannot be listened on (\"127.0.0.1:0\"); the port of DNS is 53\n"},
-      {"an address twice", "[listen]\ntcp = [\"[::1]:53\", \"[0::1]:53\"]\n",
-       "s.toml:2:20: this address is listed twice (\"[0::1]:53\")\n"},
-      {"nothing to listen on", "[listen]\nudp = []\ntcp = []\n",
-       "listen: udp and tcp are both switched off; give one of them an address\n"},
-      {"networks", "[policy]\nallow = [\"10.0.0.1/8\", \"home\"]\n",
-       "s.toml:2:10: not a network (\"10.0.0.1/8\"); the bits behind the prefix must be zero, as "
-       "in "
-       "\"10.0.0.0/8\" or \"fd00::/8\"\n"
-       "s.toml:2:24: not a network (\"home\"); write \"10.0.0.0/8\", \"fd00::/8\" or "
-       "\"192.0.2.1\"\n"},
-      {"nobody may ask", "[policy]\nallow = []\n",
-       "s.toml:2:9: policy.allow is empty, so nobody could ask; name networks, or leave it out for "
-       "the local ones\n"},
-      {"an upstream that is none", "[[upstream]]\nurl = \"8.8.8.8\"\n",
-       "s.toml:2:7: a plain DNS upstream cannot be authenticated (\"8.8.8.8\"); write "
-       "\"tls://8.8.8.8#dns.google\" for DNS over TLS\n"},
-      {"no URL", "[[upstream]]\npins = []\n",
-       "s.toml:1:1: this upstream has no url; write url = \"tls://ADDRESS#AUTH-NAME\" or a "
-       "provider's name\n"},
-      {"an empty list of URLs", "[[upstream]]\nurl = []\n",
-       "s.toml:2:7: the list of URLs is empty; write tls://ADDRESS#AUTH-NAME\n"},
-      {"no upstreams", "upstream = []\n",
-       "s.toml:1:12: no upstream is left; write [[upstream]] and url = "
-       "\"tls://ADDRESS#AUTH-NAME\", or leave it out for the default\n"},
-      {"one bracket", "[upstream]\nurl = \"quad9\"\n",
-       "s.toml:1:1: upstream must be a list of sections (\"{...}\"); write [[upstream]] with two "
-       "brackets\n"},
-      {"the upstreams' names", "upstream = [\"quad9\"]\n",
-       "s.toml:1:13: upstream must be a list of sections (\"quad9\"); write [[upstream]] and url = "
-       "...\n"},
-      {"two providers in one", "[[upstream]]\nurl = [\"quad9\", \"google\"]\n",
-       "s.toml:2:8: a provider's name stands for all its addresses and must stand alone "
-       "(\"quad9\"); "
-       "make it an [[upstream]] of its own\n"
-       "s.toml:2:17: a provider's name stands for all its addresses and must stand alone "
-       "(\"google\"); make it an [[upstream]] of its own\n"},
-      {"two names in one", "[[upstream]]\nurl = [\"tls://192.0.2.1#a\", \"tls://192.0.2.2#b\"]\n",
-       "s.toml:2:29: the URLs of one upstream must share the authentication name "
-       "(\"tls://192.0.2.2#b\"); make it an [[upstream]] of its own\n"},
-      {"the same upstream twice",
-       "[[upstream]]\nurl = \"cloudflare\"\n[[upstream]]\nurl = "
-       "\"tls://1.0.0.1#cloudflare-dns.com\"\n",
-       "s.toml:3:1: duplicate upstream (\"tls://1.0.0.1#cloudflare-dns.com\"); it is part of "
-       "\"cloudflare\"\n"},
-      {"the same URL twice", "[[upstream]]\nurl = [\"tls://192.0.2.1\", \"tls://192.0.2.1:853\"]\n",
-       "s.toml:1:1: duplicate upstream (\"tls://192.0.2.1\"); it is listed twice here\n"},
-      {"a pin that is none", "[upstream_default]\npins = [\"sha1/AA==\"]\n",
-       "s.toml:2:9: not a pin (\"sha1/AA==\"); write \"sha256/\" and the 44 base64 characters of a "
-       "public key's SHA-256\n"},
-      {"text of the file cannot forge a line", "\"a\\nb\\u001b\" = 1\n",
-       "s.toml:1:1: unknown key (\"a\\x0ab\\x1b\"); known here: workers, query_timeout, listen, "
-       "upstream_default, upstream, policy, tcp, log\n"},
-  };
-  for (const Case& c : cases) EXPECT_EQ(errors_of(read(c.text)), c.errors) << c.reason;
+  for (const Fault& c : faults) EXPECT_EQ(errors_of(read(c.text)), c.errors) << c.reason;
 }
 
 // The wording after the place is toml++'s own and changes with its versions.

@@ -37,72 +37,73 @@ TEST(UpstreamUrl, ReadsAddressPortAndName) {
   }
 }
 
+struct Fault {
+  const char* text;
+  const char* message;
+};
+const Fault faults[] = {
+    {"udp://9.9.9.9",
+     "a plain DNS upstream cannot be authenticated (\"udp://9.9.9.9\"); write "
+     "\"tls://9.9.9.9#dns.quad9.net\" for DNS over TLS"},
+    {"tcp://192.0.2.1:53",
+     "a plain DNS upstream cannot be authenticated (\"tcp://192.0.2.1:53\"); write "
+     "\"tls://192.0.2.1\" for DNS over TLS, with #AUTH-NAME unless the certificate names the "
+     "address"},
+    {"1.1.1.1",
+     "a plain DNS upstream cannot be authenticated (\"1.1.1.1\"); write "
+     "\"tls://1.1.1.1#cloudflare-dns.com\" for DNS over TLS"},
+    {"[2001:db8::1]:53",
+     "a plain DNS upstream cannot be authenticated (\"[2001:db8::1]:53\"); write "
+     "\"tls://[2001:db8::1]\" for DNS over TLS, with #AUTH-NAME unless the certificate names the "
+     "address"},
+    {"udp://ns.example",
+     "a plain DNS upstream cannot be authenticated (\"udp://ns.example\"); write "
+     "tls://ADDRESS#AUTH-NAME"},
+    {"tls://dns.google",
+     "an upstream needs an IP address, names are not looked up (\"tls://dns.google\"); write "
+     "\"google\""},
+    {"tls://dns.example:853",
+     "an upstream needs an IP address, names are not looked up (\"tls://dns.example:853\"); "
+     "write "
+     "tls://ADDRESS#dns.example"},
+    {"https://1.1.1.1/dns-query",
+     "DNS over HTTPS upstreams are not supported (\"https://1.1.1.1/dns-query\"); use DNS over "
+     "TLS: tls://ADDRESS#AUTH-NAME"},
+    {"quic://1.1.1.1",
+     "DNS over QUIC upstreams are not supported (\"quic://1.1.1.1\"); use DNS over TLS: "
+     "tls://ADDRESS#AUTH-NAME"},
+    {"ftp://1.1.1.1",
+     "unknown scheme of an upstream (\"ftp://1.1.1.1\"); write tls://ADDRESS#AUTH-NAME"},
+    {"cloudflair", "unknown provider (\"cloudflair\"); did you mean \"cloudflare\"?"},
+    {"resolver",
+     "not an upstream (\"resolver\"); write tls://ADDRESS#AUTH-NAME or one of cloudflare, quad9, "
+     "google"},
+    {"",
+     "not an upstream (\"\"); write tls://ADDRESS#AUTH-NAME or one of cloudflare, quad9, "
+     "google"},
+    {"tls://1.1.1.1#",
+     "the authentication name behind # is missing (\"tls://1.1.1.1#\"); without # the "
+     "certificate "
+     "must name the IP address"},
+    {"tls://1.1.1.1#1.1.1.1",
+     "the authentication name is an address (\"tls://1.1.1.1#1.1.1.1\"); leave #ADDRESS out if "
+     "the certificate names the IP address"},
+    {"tls://1.1.1.1#a b",
+     "the authentication name is not a host name (\"tls://1.1.1.1#a b\"); write "
+     "tls://ADDRESS#dns.example"},
+    {"tls://1.1.1.1:99999",
+     "not an IP address and port (\"tls://1.1.1.1:99999\"); write "
+     "tls://ADDRESS[:PORT][#AUTH-NAME]"},
+    {"tls://1.1.1.1:0",
+     "port 0 cannot be connected to (\"tls://1.1.1.1:0\"); the port of DoT is 853"},
+    {"tls://1.1.1.1/",
+     "not an IP address and port (\"tls://1.1.1.1/\"); write tls://ADDRESS[:PORT][#AUTH-NAME]"},
+    {"tls://0.0.0.0", "the unspecified address cannot be connected to (\"tls://0.0.0.0\")"},
+    {"tls://", "not an IP address and port (\"tls://\"); write tls://ADDRESS[:PORT][#AUTH-NAME]"},
+};
+
 TEST(UpstreamUrl, SaysWhatIsWrongAndWhatToWrite) {
-  struct Case {
-    const char* text;
-    const char* message;
-  };
-  const Case cases[] = {
-      {"udp://9.9.9.9",
-       "a plain DNS upstream cannot be authenticated (\"udp://9.9.9.9\"); write "
-       "\"tls://9.9.9.9#dns.quad9.net\" for DNS over TLS"},
-      {"tcp://192.0.2.1:53",
-       "a plain DNS upstream cannot be authenticated (\"tcp://192.0.2.1:53\"); write "
-       "\"tls://192.0.2.1\" for DNS over TLS, with #AUTH-NAME unless the certificate names the "
-       "address"},
-      {"1.1.1.1",
-       "a plain DNS upstream cannot be authenticated (\"1.1.1.1\"); write "
-       "\"tls://1.1.1.1#cloudflare-dns.com\" for DNS over TLS"},
-      {"[2001:db8::1]:53",
-       "a plain DNS upstream cannot be authenticated (\"[2001:db8::1]:53\"); write "
-       "\"tls://[2001:db8::1]\" for DNS over TLS, with #AUTH-NAME unless the certificate names the "
-       "address"},
-      {"udp://ns.example",
-       "a plain DNS upstream cannot be authenticated (\"udp://ns.example\"); write "
-       "tls://ADDRESS#AUTH-NAME"},
-      {"tls://dns.google",
-       "an upstream needs an IP address, names are not looked up (\"tls://dns.google\"); write "
-       "\"google\""},
-      {"tls://dns.example:853",
-       "an upstream needs an IP address, names are not looked up (\"tls://dns.example:853\"); "
-       "write "
-       "tls://ADDRESS#dns.example"},
-      {"https://1.1.1.1/dns-query",
-       "DNS over HTTPS upstreams are not supported (\"https://1.1.1.1/dns-query\"); use DNS over "
-       "TLS: tls://ADDRESS#AUTH-NAME"},
-      {"quic://1.1.1.1",
-       "DNS over QUIC upstreams are not supported (\"quic://1.1.1.1\"); use DNS over TLS: "
-       "tls://ADDRESS#AUTH-NAME"},
-      {"ftp://1.1.1.1",
-       "unknown scheme of an upstream (\"ftp://1.1.1.1\"); write tls://ADDRESS#AUTH-NAME"},
-      {"cloudflair", "unknown provider (\"cloudflair\"); did you mean \"cloudflare\"?"},
-      {"resolver",
-       "not an upstream (\"resolver\"); write tls://ADDRESS#AUTH-NAME or one of cloudflare, quad9, "
-       "google"},
-      {"",
-       "not an upstream (\"\"); write tls://ADDRESS#AUTH-NAME or one of cloudflare, quad9, "
-       "google"},
-      {"tls://1.1.1.1#",
-       "the authentication name behind # is missing (\"tls://1.1.1.1#\"); without # the "
-       "certificate "
-       "must name the IP address"},
-      {"tls://1.1.1.1#1.1.1.1",
-       "the authentication name is an address (\"tls://1.1.1.1#1.1.1.1\"); leave #ADDRESS out if "
-       "the certificate names the IP address"},
-      {"tls://1.1.1.1#a b",
-       "the authentication name is not a host name (\"tls://1.1.1.1#a b\"); write "
-       "tls://ADDRESS#dns.example"},
-      {"tls://1.1.1.1:99999",
-       "not an IP address and port (\"tls://1.1.1.1:99999\"); write "
-       "tls://ADDRESS[:PORT][#AUTH-NAME]"},
-      {"tls://1.1.1.1:0",
-       "port 0 cannot be connected to (\"tls://1.1.1.1:0\"); the port of DoT is 853"},
-      {"tls://1.1.1.1/",
-       "not an IP address and port (\"tls://1.1.1.1/\"); write tls://ADDRESS[:PORT][#AUTH-NAME]"},
-      {"tls://0.0.0.0", "the unspecified address cannot be connected to (\"tls://0.0.0.0\")"},
-      {"tls://", "not an IP address and port (\"tls://\"); write tls://ADDRESS[:PORT][#AUTH-NAME]"},
-  };
-  for (const Case& c : cases) {
+  for (const Fault& c : faults) {
     const auto target = parse_upstream(c.text);
     ASSERT_FALSE(target.has_value()) << c.text;
     EXPECT_EQ(complaint(target.error().what, c.text, target.error().suggestion), c.message);
