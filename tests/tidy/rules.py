@@ -196,7 +196,7 @@ def unfinished(source: Source) -> Iterator[Finding]:
 # STYLE names the words we use; these are the ones it replaces. Types are named after what they
 # are, which manager, handler and util never say.
 _WORDS = r"(?i)down" + r"stream|back" + r"end"
-_TYPES = r"\b(?:class|struct)\s+(?:\w*(?:Manager|Handler|Helper|Utils?)|\w*Reply|\w*Request)\b"
+_TYPES = r"(?<!<)(?<!, )\b(?:class|struct)\s+(?:\w*(?:Manager|Handler|Helper|Utils?)|\w*Reply|\w*Request)\b"
 
 
 def words(source: Source) -> Iterator[Finding]:

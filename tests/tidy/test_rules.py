@@ -52,7 +52,7 @@ CASES = [
     (rules.unfinished, "src/dns/a.cc", f"// {MARK}: finish\n", "// finished\n"),
     (rules.unfinished, "script/a", f"#!/bin/bash\n# {MARK}\n", "#!/bin/bash\n# done\n"),
     (rules.words, "src/dns/a.cc", "// the back" + "end\n", "// the upstream\n"),
-    (rules.words, "src/dns/a.cc", "class QueryManager {};\n", "class Query {};\n"),
+    (rules.words, "src/dns/a.cc", "class QueryManager {};\n", "template <class Handler>\n"),
     (rules.words, "src/dns/string_utils.h", "// Strings.\n", None),
     (rules.file_head, "src/dns/a.h", "#pragma once\n", "// What it is.\n#pragma once\n"),
 ]
