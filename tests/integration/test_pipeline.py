@@ -4,7 +4,6 @@ import collections
 import struct
 
 import dns.rcode
-import pytest
 
 from harness import answers, wire
 from harness.waiting import wait_for

@@ -3,7 +3,6 @@
 import dns.flags
 import dns.message
 import dns.rcode
-import dns.rdatatype
 import pytest
 
 from harness import wire

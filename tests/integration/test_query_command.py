@@ -57,7 +57,7 @@ def test_flags_edns_extended_errors_and_time_are_shown(shared, upstream, server)
     (wire.NOERROR, "NOERROR", 0), (wire.NXDOMAIN, "NXDOMAIN", 0), (wire.REFUSED, "REFUSED", 1),
     (wire.SERVFAIL, "SERVFAIL", 1)])
 def test_the_exit_code_says_whether_the_resolver_works(shared, upstream, server, rcode, word, code):
-    """A name that does not exist is an answer; a resolver that fails is what a health check seeks."""
+    """A name that does not exist is an answer; a failing resolver is what a health check seeks."""
     upstream.answer = answers.failure(rcode)
     result = run(server, "rcode.example", "A")
     assert word in result.stdout

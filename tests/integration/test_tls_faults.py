@@ -124,8 +124,8 @@ def test_a_rotated_certificate_of_the_same_name_is_accepted(start, fake, authori
 
 
 def test_an_expired_cross_sign_beside_a_valid_path_is_accepted(start, fake, authority, stranger):
-    """BEHAVIOUR §2: the server sends the root anew, signed by an old root and expired; the root that
-    is trusted makes a path without it."""
+    """BEHAVIOUR §2: the server sends the root anew, signed by an old root and expired; the root
+    that is trusted makes a path without it."""
     good = authority.leaf()
     yesterday = certificates.now() - certificates.DAY
     with good.chain.open("ab") as chain:

@@ -1,8 +1,9 @@
 """The product under test: sotto with a configuration of the test's own."""
 
+import functools
 import json
-import pathlib
 import os
+import pathlib
 import signal
 import socket
 import struct
@@ -23,6 +24,14 @@ def binary() -> pathlib.Path:
     root = pathlib.Path(__file__).resolve().parents[3]
     path = pathlib.Path(os.environ.get("SOTTO_BINARY", root / "build/release/sotto"))
     return path if path.is_absolute() else root / path
+
+
+@functools.cache
+def sanitized() -> bool:
+    """Is this a build with AddressSanitizer or ThreadSanitizer? They need memory and descriptors of
+    their own, so that bounds of these cannot be measured with them."""
+    content = binary().read_bytes()
+    return b"__asan_init" in content or b"__tsan_init" in content
 
 
 def environment(**extra: str) -> dict[str, str]:
