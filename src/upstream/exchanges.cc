@@ -28,10 +28,6 @@ Exchanges::Exchanges(Pool& pool, UpstreamCounters& counters, const Instant& cloc
   pool_.set_events(*this);
 }
 
-Exchanges::~Exchanges() {
-  while (Exchange* exchange = by_age_.front()) retire(*exchange);
-}
-
 ExchangeId Exchanges::start(const Question& question, std::uint64_t token) {
   const ExchangeId id = exchanges_.insert();
   Exchange& exchange = exchanges_.at(id);

@@ -39,7 +39,6 @@ class Exchanges final : public PoolEvents {
  public:
   // All outlive this object.
   Exchanges(Pool& pool, UpstreamCounters& counters, const Instant& clock_now);
-  ~Exchanges();
 
   void set_events(ExchangeEvents& events) { events_ = &events; }
   // From the next exchange on.

@@ -286,8 +286,11 @@ Instant Pool::next_deadline(bool exchanges_wait) const {
       }
     }
     if (exchanges_wait && !has_opening(endpoint)) {
+      // One that is due already was looked at in this turn and found no use.
       const Backoff backoff = endpoint.backoff->snapshot();
-      if (backoff.failing()) deadline = std::min(deadline, backoff.next_attempt());
+      if (backoff.failing() && backoff.next_attempt() > now_) {
+        deadline = std::min(deadline, backoff.next_attempt());
+      }
     }
   });
   return deadline;

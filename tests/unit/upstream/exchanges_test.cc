@@ -1,0 +1,256 @@
+// One upstream: what happens to exchanges when its connections and answers misbehave.
+#include "upstream/exchanges.h"
+
+#include <gtest/gtest.h>
+
+#include "world.h"
+
+namespace sotto {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TEST(Exchanges, OpensAConnectionAsksAndAnswers) {
+  World world{{{1}}};
+  const auto token = world.ask();
+  ASSERT_EQ(world.opener.count(), 1U);
+  EXPECT_TRUE(world.link(0).queries().empty()) << "nothing may be written before the peer is known";
+  world.become_ready(world.link(0));
+  const auto queries = world.link(0).queries();
+  ASSERT_EQ(queries.size(), 1U);
+  world.respond(world.link(0), queries[0].answer(9));
+  EXPECT_EQ(world.answers[token], 9);
+  EXPECT_EQ(world.exchanges.in_progress(), 0U);
+}
+
+TEST(Exchanges, OneConnectionCarriesManyQueriesAnsweredInAnyOrder) {
+  World world{{{1}}};
+  std::vector<std::uint64_t> tokens;
+  for (int query = 0; query < 20; ++query) tokens.push_back(world.ask());
+  world.become_ready(world.link(0));
+  const auto queries = world.link(0).queries();
+  ASSERT_EQ(queries.size(), 20U);
+  EXPECT_EQ(world.link(0).writes, 1U);
+  for (std::size_t at = queries.size(); at-- > 0;) {
+    world.respond(world.link(0), queries[at].answer(static_cast<std::uint8_t>(at + 1)));
+  }
+  for (std::size_t at = 0; at < tokens.size(); ++at) EXPECT_EQ(world.answers[tokens[at]], at + 1);
+  EXPECT_EQ(world.opener.count(), 1U);
+}
+
+TEST(Exchanges, WhatADyingConnectionLeavesIsAskedAgainAtOnceInOrder) {
+  World world{{{1}}};
+  const auto first = world.ask("a.example.");
+  const auto second = world.ask("b.example.");
+  world.become_ready(world.link(0));
+  world.link(0).queries();
+  world.die(world.link(0));
+  world.wait(milliseconds{100});
+  ASSERT_EQ(world.opener.count(), 2U);
+  world.become_ready(world.link(1));
+  const auto queries = world.link(1).queries();
+  ASSERT_EQ(queries.size(), 2U);
+  world.respond(world.link(1), queries[0].answer(1));
+  world.respond(world.link(1), queries[1].answer(2));
+  EXPECT_EQ(world.answers.size(), 2U);
+  EXPECT_NE(world.answers[first], world.answers[second]);
+}
+
+TEST(Exchanges, ASilentConnectionIsReplacedAndTheFirstAnswerWins) {
+  World world{{{1}}};
+  const auto token = world.ask();
+  world.become_ready(world.link(0));
+  const auto early = world.link(0).queries();
+  world.wait(suspicion_without_samples + milliseconds{100});  // it never answered: back-off
+  ASSERT_EQ(world.opener.count(), 2U) << "asked elsewhere, the silent one stays";
+  EXPECT_TRUE(world.link(0).open());
+  world.become_ready(world.link(1));
+  const auto again = world.link(1).queries();
+  ASSERT_EQ(again.size(), 1U);
+  world.respond(world.link(0), early[0].answer(5));
+  EXPECT_EQ(world.answers[token], 5) << "a slow answer is an answer";
+  world.respond(world.link(1), again[0].answer(6));
+  EXPECT_EQ(world.answers[token], 5);
+  EXPECT_EQ(world.counters.late.value(), 1U);
+}
+
+TEST(Exchanges, AtMostThreeSendsPerUpstreamWithoutProgress) {
+  World world{{{1}}};
+  const auto token = world.ask();
+  std::size_t sends = 0;
+  for (int round = 0; round < 40 && world.failures.empty(); ++round) {
+    for (LinkScript* link : world.open_links(1)) {
+      if (link->queries().empty() && link->written.empty()) world.become_ready(*link);
+      sends += link->queries().size();
+      if (link->open()) world.die(*link, FailureKind::transport);
+    }
+    world.wait(milliseconds{150});
+  }
+  EXPECT_EQ(world.failures[token], ede::network_error);
+  EXPECT_EQ(world.counters.sent.value() + world.counters.resent.value(), sends_per_upstream_max);
+}
+
+TEST(Exchanges, ProgressIsNotChargedButEightSendsAreTheEnd) {
+  World world{{{1}}};
+  const auto unlucky = world.ask("unlucky.example.");
+  std::size_t answered = 0;
+  for (std::size_t round = 0; round < sends_max; ++round) {
+    ASSERT_TRUE(world.failures.empty()) << round;
+    // Fewer each time, so that what the server is known to answer is always enough for all.
+    const std::size_t lucky = 40 - 4 * round;
+    for (std::size_t query = 0; query < lucky; ++query) world.ask("lucky.example.");
+    answered += lucky;
+    ASSERT_EQ(world.open_links(1).size(), 1U) << round;
+    LinkScript& link = *world.open_links(1).front();
+    world.become_ready(link);
+    for (const SeenQuery& query : link.queries()) {
+      if (query.name() == "lucky.example.") world.respond(link, query.answer());
+    }
+    world.die(link);
+  }
+  EXPECT_EQ(world.failures[unlucky], ede::network_error);
+  EXPECT_EQ(world.counters.resent.value(), sends_max - 1);
+  EXPECT_EQ(world.answers.size(), answered);
+}
+
+TEST(Exchanges, InFlightIsLimitedToWhatTheServerAnswersPerConnection) {
+  World world{{{1}}};
+  for (int query = 0; query < 30; ++query) world.ask();
+  world.become_ready(world.link(0));
+  const auto first = world.link(0).queries();
+  ASSERT_EQ(first.size(), 30U);
+  for (int at = 0; at < 5; ++at)
+    world.link(0).respond(first[static_cast<std::size_t>(at)].answer());
+  world.die(world.link(0));
+  EXPECT_EQ(world.answers.size(), 5U);
+  std::size_t next = 1;
+  while (world.answers.size() < 30) {
+    ASSERT_LT(next, world.opener.count());
+    LinkScript& link = world.link(next++);
+    world.become_ready(link);
+    const auto queries = link.queries();
+    ASSERT_LE(queries.size(), 5U);
+    for (const SeenQuery& query : queries) link.respond(query.answer());
+    world.die(link);
+  }
+  EXPECT_TRUE(world.failures.empty());
+}
+
+TEST(Exchanges, AWrongAnswerUnderTheRightIdIsAskedAgainAtOnce) {
+  World world{{{1}}};
+  const auto token = world.ask();
+  world.become_ready(world.link(0));
+  const SeenQuery query = world.link(0).queries().front();
+  auto wrong = query.answer();
+  wrong[13] = 'x';
+  world.respond(world.link(0), wrong);
+  EXPECT_FALSE(world.answers.contains(token));
+  const auto again = world.link(0).queries();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_NE(again[0].id(), query.id());
+  world.respond(world.link(0), again[0].answer(3));
+  EXPECT_EQ(world.answers[token], 3);
+}
+
+TEST(Exchanges, AMalformedAnswerIsAskedAgainAtOnce) {
+  World world{{{1}}};
+  const auto token = world.ask();
+  world.become_ready(world.link(0));
+  auto cut = world.link(0).queries().front().answer();
+  cut.resize(cut.size() - 1);
+  world.respond(world.link(0), cut);
+  const auto again = world.link(0).queries();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(world.counters.malformed.value(), 1U);
+  world.respond(world.link(0), again[0].answer(3));
+  EXPECT_EQ(world.answers[token], 3);
+}
+
+TEST(Exchanges, AnUpstreamThatKnowsNoEdnsIsAskedWithoutAndRemembered) {
+  World world{{{1}}};
+  const auto token = world.ask();
+  world.become_ready(world.link(0));
+  const SeenQuery query = world.link(0).queries().front();
+  EXPECT_TRUE(query.has_edns());
+  world.respond(world.link(0), query.response(rcode::formerr));
+  const auto plain = world.link(0).queries();
+  ASSERT_EQ(plain.size(), 1U);
+  EXPECT_FALSE(plain[0].has_edns());
+  world.respond(world.link(0), plain[0].answer(4));
+  EXPECT_EQ(world.answers[token], 4);
+  world.ask();
+  EXPECT_FALSE(world.link(0).queries().front().has_edns());
+  world.now += no_edns_memory;
+  world.ask();
+  EXPECT_TRUE(world.open_links(1).back()->queries().back().has_edns());
+}
+
+TEST(Exchanges, AFormerrWithoutEdnsIsTheAnswer) {
+  World world{{{1}}};
+  const auto token = world.ask();
+  world.become_ready(world.link(0));
+  world.respond(world.link(0), world.link(0).queries().front().response(rcode::formerr));
+  world.respond(world.link(0), world.link(0).queries().front().response(rcode::formerr));
+  EXPECT_EQ(world.rcodes[token], rcode::formerr);
+}
+
+TEST(Exchanges, WaitsForAPathUntilItsDeadline) {
+  World world{{{1}}};
+  const auto token = world.ask();
+  while (world.failures.empty()) {
+    for (LinkScript* link : world.open_links(1)) world.die(*link);
+    ASSERT_LT(world.now, Instant{seconds{1'010}});
+    world.wait(milliseconds{10});
+  }
+  EXPECT_EQ(world.failures[token], ede::no_reachable_authority);
+  EXPECT_GE(world.now, Instant{milliseconds{1'004'500}});
+  EXPECT_LE(world.now, Instant{milliseconds{1'004'510}});
+}
+
+TEST(Exchanges, TheFirstPathThatReturnsServesEverybodyWaiting) {
+  World world{{{1}}};
+  for (int query = 0; query < 10; ++query) world.ask();
+  for (int round = 0; round < 30; ++round) {
+    for (LinkScript* link : world.open_links(1)) world.die(*link);
+    world.wait(milliseconds{100});
+  }
+  while (world.open_links(1).empty()) world.wait(milliseconds{10});
+  LinkScript& link = *world.open_links(1).front();
+  world.become_ready(link);
+  for (const SeenQuery& query : link.queries()) world.respond(link, query.answer());
+  EXPECT_EQ(world.answers.size(), 10U);
+}
+
+TEST(Exchanges, FailsAtOnceWhenNobodyIsWhoTheyShouldBe) {
+  World world{{{1, 2}}};
+  const auto token = world.ask();
+  world.die(world.link(0), FailureKind::authentication);
+  ASSERT_TRUE(world.failures.empty()) << "the other address may still be right";
+  ASSERT_EQ(world.opener.count(), 2U);
+  world.die(world.link(1), FailureKind::authentication);
+  EXPECT_EQ(world.failures[token], ede::no_reachable_authority);
+  const auto next = world.ask();
+  EXPECT_EQ(world.failures[next], ede::no_reachable_authority) << "no attempt within 100 ms";
+  world.wait(attempt_interval_min);
+  world.ask();
+  EXPECT_EQ(world.opener.count(), 4U) << "a fresh exchange may try again";
+}
+
+TEST(Exchanges, AnUnansweredQueryEndsAtItsDeadlineHoweverBusyTheConnection) {
+  World world{{{1}}};
+  world.exchanges.set_timeout(seconds{2});
+  const auto slow = world.ask("slow.example.");
+  world.become_ready(world.link(0));
+  world.link(0).queries();
+  for (int round = 0; round < 20; ++round) {
+    world.ask("fast.example.");
+    world.respond(world.link(0), world.link(0).queries().front().answer());
+    world.wait(milliseconds{100});
+  }
+  EXPECT_EQ(world.failures[slow], ede::network_error);
+  EXPECT_EQ(world.opener.count(), 1U) << "a slow answer alone is not a dead connection";
+}
+
+}  // namespace
+}  // namespace sotto

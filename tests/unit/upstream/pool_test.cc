@@ -1,0 +1,127 @@
+// Connections of a pool: how many there are, and what a new configuration does to them.
+#include "upstream/pool.h"
+
+#include <gtest/gtest.h>
+
+#include "world.h"
+
+namespace sotto {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TEST(Pool, AFullPipelineOpensAnotherConnection) {
+  World world{{{1}}};
+  world.ask();
+  world.become_ready(world.link(0));
+  for (std::size_t query = 1; query < pipeline_queries_max; ++query) world.ask();
+  EXPECT_EQ(world.opener.count(), 1U);
+  world.ask();
+  EXPECT_EQ(world.opener.count(), 2U);
+  world.become_ready(world.link(1));
+  EXPECT_EQ(world.link(1).queries().size(), 1U);
+}
+
+TEST(Pool, ConnectionsToOneUpstreamAreLimited) {
+  World world{{{1}}};
+  for (std::size_t round = 0; round < 3 * connections_per_upstream_max; ++round) {
+    world.ask();
+    for (LinkScript* link : world.open_links(1)) {
+      if (link->written.empty()) world.become_ready(*link);
+    }
+    world.wait(suspicion_without_samples);
+    ASSERT_LE(world.open_links(1).size(), connections_per_upstream_max);
+  }
+}
+
+TEST(Pool, ASilentConnectionIsClosedWhenNobodyCanWaitForItAnyMore) {
+  World world{{{1}}};
+  world.ask();
+  world.become_ready(world.link(0));
+  world.wait(suspicion_without_samples + suspect_lifetime);
+  EXPECT_FALSE(world.link(0).open());
+}
+
+TEST(Pool, IdleConnectionsCloseInOrderAndThatIsNoFailure) {
+  World world{{{1}}};
+  world.ask();
+  world.become_ready(world.link(0));
+  world.respond(world.link(0), world.link(0).queries().front().answer());
+  world.wait(seconds{9});
+  EXPECT_TRUE(world.link(0).said_goodbye);
+  EXPECT_EQ(world.count(UpstreamEvent::Kind::failed), 0U);
+  world.ask();
+  EXPECT_EQ(world.opener.count(), 2U) << "opened again without any back-off";
+}
+
+TEST(Pool, AServerThatAcceptsAndClosesIsBackedOffFrom) {
+  World world{{{1}}};
+  world.ask();
+  const std::size_t before = world.opener.count();
+  for (int round = 0; round < 100; ++round) {
+    for (LinkScript* link : world.open_links(1)) {
+      world.become_ready(*link);
+      if (link->open()) world.die(*link, FailureKind::none);
+    }
+    world.wait(milliseconds{10});
+  }
+  EXPECT_LE(world.opener.count() - before, 20U) << "in one second, at 50 to 100 ms apart";
+  EXPECT_EQ(world.failures.size(), 1U) << "three sends, then the end";
+}
+
+TEST(Pool, AConnectionSurvivesAReloadThatKeepsItsEndpoint) {
+  World world{{{1}, {2}}};
+  world.ask();
+  world.become_ready(world.link(0));
+  const SeenQuery query = world.link(0).queries().front();
+  world.apply({{3}, {1}});
+  world.end_turn();
+  EXPECT_TRUE(world.link(0).open());
+  world.respond(world.link(0), query.answer(1));
+  EXPECT_EQ(world.answers.size(), 1U);
+}
+
+TEST(Pool, ARemovedUpstreamFinishesWhatItCarriesAndCloses) {
+  World world{{{1}}};
+  world.ask();
+  world.become_ready(world.link(0));
+  const SeenQuery query = world.link(0).queries().front();
+  world.apply({{2}});
+  world.end_turn();
+  EXPECT_TRUE(world.link(0).open());
+  world.ask();
+  EXPECT_TRUE(world.link(0).queries().empty()) << "no new queries for what is gone";
+  EXPECT_EQ(world.port(1), 2);
+  world.respond(world.link(0), query.answer(1));
+  EXPECT_EQ(world.answers.size(), 1U);
+  EXPECT_FALSE(world.link(0).open());
+}
+
+TEST(Pool, WaitingQueriesGoToTheNewUpstreamAfterAReload) {
+  World world{{{1}}};
+  const auto token = world.ask();
+  world.die(world.link(0));
+  world.apply({{2}});
+  world.end_turn();
+  ASSERT_EQ(world.open_links(2).size(), 1U);
+  LinkScript& link = *world.open_links(2).front();
+  world.become_ready(link);
+  world.respond(link, link.queries().front().answer(2));
+  EXPECT_EQ(world.answers[token], 2);
+}
+
+TEST(Pool, ReportsFailureAndRecovery) {
+  World world{{{1}}};
+  world.ask();
+  world.die(world.link(0));
+  EXPECT_EQ(world.count(UpstreamEvent::Kind::failed), 1U);
+  world.wait(milliseconds{100});
+  world.become_ready(world.link(1));
+  EXPECT_EQ(world.count(UpstreamEvent::Kind::recovered), 0U) << "not before it answers";
+  world.respond(world.link(1), world.link(1).queries().front().answer());
+  EXPECT_EQ(world.count(UpstreamEvent::Kind::recovered), 1U);
+}
+
+}  // namespace
+}  // namespace sotto
