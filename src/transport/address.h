@@ -43,7 +43,9 @@ struct SocketAddress {
   IpAddress ip;
   std::uint16_t port = 0;
 
-  // "192.0.2.1:53", "[2001:db8::1]:53". Error::bad_address. Without a port, default_port; 0 demands one.
+  // "192.0.2.1:53", "[2001:db8::1]:53". Without a port ("::1" and "[::1]" are the same then),
+  // default_port; if that is 0, a port is demanded. A port of 0 is left to the caller to refuse.
+  // Error::bad_address.
   static Result<SocketAddress> parse(std::string_view text, std::uint16_t default_port = 0);
   std::string text() const;
 

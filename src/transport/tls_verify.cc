@@ -19,7 +19,8 @@ constexpr std::size_t chain_certificates_max = 16;
 constexpr std::size_t name_octets_logged_max = 160;
 constexpr std::size_t names_logged_max = 6;
 
-// RFC 9325 §4.1, §4.5: RSA of at least 2048 bits, SHA-256. GnuTLS's own macro is an old-style cast.
+// RFC 9325 §4.1, §4.5: RSA of at least 2048 bits, SHA-256. GnuTLS's own macro is an old-style
+// cast.
 constexpr unsigned verify_profile = static_cast<unsigned>(GNUTLS_PROFILE_MEDIUM) << 24U;
 
 using Chain = std::vector<CertificateOwner>;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <gnutls/abstract.h>
 #include <stdexcept>
 
 namespace sotto::test {
@@ -12,16 +13,27 @@ void check(int error) {
   if (error < 0) throw std::runtime_error(gnutls_strerror(error));
 }
 
+// GnuTLS's usual functions sort a chain and leave out what does not belong; this one does not.
+void show(gnutls_certificate_credentials_t credentials,
+          const std::vector<const TestIdentity*>& chain) {
+  gnutls_privkey_t key = nullptr;
+  check(gnutls_privkey_init(&key));
+  check(gnutls_privkey_import_x509(key, chain.front()->key()->get(), GNUTLS_PRIVKEY_IMPORT_COPY));
+  std::vector<gnutls_pcert_st> certificates(chain.size());
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    check(gnutls_pcert_import_x509(&certificates[i], chain[i]->certificate(), 0));
+  }
+  // Takes over key and certificates.
+  check(gnutls_certificate_set_key(credentials, nullptr, 0, certificates.data(),
+                                   static_cast<int>(certificates.size()), key));
+}
+
 }  // namespace
 
 TestServer::TestServer(const std::vector<const TestIdentity*>& chain,
                        const TestServerOptions& options) {
   check(gnutls_certificate_allocate_credentials(&credentials_));
-  std::vector<gnutls_x509_crt_t> certificates;
-  for (const TestIdentity* identity : chain) certificates.push_back(identity->certificate());
-  check(gnutls_certificate_set_x509_key(credentials_, certificates.data(),
-                                        static_cast<int>(certificates.size()),
-                                        chain.front()->key()->get()));
+  show(credentials_, chain);
   check(gnutls_init(&session_, GNUTLS_SERVER | GNUTLS_NONBLOCK));
   check(gnutls_priority_set_direct(session_, options.priority, nullptr));
   check(gnutls_credentials_set(session_, GNUTLS_CRD_CERTIFICATE, credentials_));

@@ -190,7 +190,7 @@ std::vector<CertificateCase> certificate_cases() {
        &world().good,
        {&world().good, middle},
        "dns.example",
-       "certificate is from an unknown issuer"},
+       "the certificate's issuer is not a certificate authority"},
       {"a client's certificate",
        {.dns_names = {"dns.example"}, .purpose = GNUTLS_KP_TLS_WWW_CLIENT},
        root,
@@ -345,6 +345,23 @@ TEST_P(TlsVerify, Pins) {
     EXPECT_NE(outcome.failure.reason.find("no pin matches; the certificate's is " + leaf),
               std::string::npos)
         << outcome.failure.reason;
+  }
+}
+
+// A trusted authority of the same name as the one that signed does not stand in for it. (Without
+// key identifiers GnuTLS may take the wrong one of the two and find its signature wrong, which is
+// safe.)
+TEST_P(TlsVerify, PinOfANamesake) {
+  const TestIdentity namesake({.common_name = "Test Root", .authority = true});
+  for (const std::string& trusted :
+       {world().root.pem() + namesake.pem(), namesake.pem() + world().root.pem()}) {
+    TlsPeerIdentity peer =
+        peer_named("dns.example", world().directory.write("namesake.pem", trusted));
+    peer.pins = {parse_pin(namesake.pin()).value()};
+    TlsTicketStore tickets;
+    const Outcome outcome =
+        connect(peer, {&world().good, &world().intermediate}, tickets, {.priority = GetParam()});
+    EXPECT_EQ(outcome.state, TlsEngine::State::failed);
   }
 }
 
