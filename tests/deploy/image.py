@@ -14,6 +14,7 @@ KEPT = ROOT / "build/container"
 RELEASE = os.environ.get("SOTTO_TEST_RELEASE", "trixie")
 BASE = f"localhost/sotto-base:{RELEASE}"
 IMAGE = f"localhost/sotto:{RELEASE}"
+LAYERS_KEPT_MAX = 8  # of earlier builds; each holds the sources or packages of one
 MIRROR = "http://deb.debian.org/debian"
 
 STORAGE = ["--root", str(KEPT / "storage"), "--runroot", str(KEPT / "run")]
@@ -54,8 +55,8 @@ def import_base() -> None:
         shutil.rmtree(tree, ignore_errors=True)
         run(["debootstrap", "--variant=minbase", RELEASE, str(tree), MIRROR])
         partial = archive.with_suffix(".partial")
-        run(["tar", "-C", str(tree), "--exclude=./var/cache/apt/archives/*.deb",
-             "--exclude=./var/lib/apt/lists/*", "-cf", str(partial), "."])
+        run(["tar", "-C", str(tree), "--exclude=./var/lib/apt/lists/*",
+             "--exclude=./var/cache/apt/*", "-cf", str(partial), "."])
         partial.rename(archive)
         shutil.rmtree(tree)
     container = buildah("from", "scratch").splitlines()[-1]
@@ -66,6 +67,8 @@ def import_base() -> None:
 def build() -> str:
     """Returns the image's name. Layers that did not change are taken from the last build."""
     import_base()
+    if len(buildah("images", "--quiet", "--filter", "dangling=true").split()) > LAYERS_KEPT_MAX:
+        buildah("rmi", "--prune")
     buildah("build", "--isolation", "chroot", "--format", "docker", "--layers",
             "--build-arg", f"BASE={BASE}", "-f", "deploy/container/Containerfile",
             "-t", IMAGE, ".")
