@@ -159,7 +159,8 @@ def demo() -> Outcome:
 
 
 def deploy() -> Outcome:
-    """The service file, and the image: built, run and asked; the latter needs root."""
+    """The README, the service file, and the image: built, run and asked, which needs root."""
+    build("deploy", "release", ["sotto"])
     return pytest("deploy", ["tests/deploy"])
 
 
