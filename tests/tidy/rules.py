@@ -196,7 +196,8 @@ def unfinished(source: Source) -> Iterator[Finding]:
 # STYLE names the words we use; these are the ones it replaces. Types are named after what they
 # are, which manager, handler and util never say.
 _WORDS = r"(?i)down" + r"stream|back" + r"end"
-_TYPES = r"(?<!<)(?<!, )\b(?:class|struct)\s+(?:\w*(?:Manager|Handler|Helper|Utils?)|\w*Reply|\w*Request)\b"
+_NAMELESS = r"(?:\w*(?:Manager|Handler|Helper|Utils?|Reply|Request))"
+_TYPES = r"(?<!<)(?<!, )\b(?:class|struct)\s+" + _NAMELESS + r"\b"
 
 
 def words(source: Source) -> Iterator[Finding]:
