@@ -2,9 +2,9 @@
 // tests/unit/app/config_text_test.cc.
 #pragma once
 
-#include <compare>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace sotto {
@@ -18,7 +18,11 @@ struct Place {
   bool in_file() const { return line != 0; }
   std::string text() const;  // "sotto.toml:3:9", "--upstream"
 
-  friend auto operator<=>(const Place&, const Place&) = default;
+  friend bool operator==(const Place&, const Place&) = default;
+  friend bool operator<(const Place& left, const Place& right) {
+    return std::tie(left.source, left.line, left.column) <
+           std::tie(right.source, right.line, right.column);
+  }
 };
 
 struct ConfigError {

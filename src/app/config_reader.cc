@@ -62,6 +62,7 @@ Upstreams overriding_upstreams(Draft& draft, std::span<const Override> overrides
   for (const Override& given : overrides) {
     if (given.flag != upstream_flag) continue;
     std::vector<Text> urls;
+    urls.reserve(given.texts.size());
     for (const std::string& text : given.texts) urls.push_back({text, Place{given.source}});
     upstreams = upstreams_of(draft, urls);
   }

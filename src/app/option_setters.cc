@@ -148,6 +148,7 @@ void set_policy_allow(Draft& draft, UpstreamConfig&, const Value& value) {
 
 std::string listen_text(const std::vector<ListenAddress>& addresses) {
   std::vector<std::string> texts;
+  texts.reserve(addresses.size());
   for (const ListenAddress& listen : addresses) texts.push_back(listen.address.text());
   return toml_list(texts);
 }
@@ -155,6 +156,7 @@ std::string listen_text(const std::vector<ListenAddress>& addresses) {
 std::string url_text(const UpstreamConfig& upstream) {
   if (find_provider(upstream.name) != nullptr) return toml_string(upstream.name);
   std::vector<std::string> urls;
+  urls.reserve(upstream.endpoints.size());
   for (const SocketAddress& endpoint : upstream.endpoints) {
     urls.push_back(upstream_url(endpoint, upstream.auth_name));
   }
@@ -163,12 +165,14 @@ std::string url_text(const UpstreamConfig& upstream) {
 
 std::string pins_text(const UpstreamConfig& upstream) {
   std::vector<std::string> texts;
+  texts.reserve(upstream.pins.size());
   for (const SpkiPin& pin : upstream.pins) texts.push_back("sha256/" + base64(pin));
   return toml_list(texts);
 }
 
 std::string allow_text(const Config& config) {
   std::vector<std::string> texts;
+  texts.reserve(config.policy.allow.size());
   for (const Network& network : config.policy.allow) texts.push_back(network.text());
   return toml_list(texts);
 }

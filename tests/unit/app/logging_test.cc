@@ -14,9 +14,10 @@ using std::chrono::system_clock;
 const system_clock::time_point new_year{milliseconds{1'767'225'600'007}};
 
 TEST(LogLine, IsTextOrJsonAndOneLine) {
+  const std::string hostile = "a\nb\"\x1b\xff";
   const std::vector<LogField> fields{{"upstream", "cloudflare"},
                                      {"tls", "TLS1.3 AES"},
-                                     {"name", std::string("a\nb\"\x1b\xff")},
+                                     {"name", hostile},
                                      {"attempts", 3},
                                      {"resumed", true},
                                      {"empty", ""}};
