@@ -68,8 +68,10 @@ Upstreams overriding_upstreams(Draft& draft, std::span<const Override> overrides
   }
   if (!upstreams.configs.empty()) return upstreams;
   std::vector<Text> urls;
-  for (const std::string_view name : upstreams_standard)
+  urls.reserve(upstreams_standard.size());
+  for (const std::string_view name : upstreams_standard) {
     urls.push_back({std::string(name), Place{}});
+  }
   return upstreams_of(draft, urls);
 }
 

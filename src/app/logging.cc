@@ -38,6 +38,10 @@ struct Log::Queue {
             spdlog::async_overflow_policy::overrun_oldest)) {
     logger->set_level(spdlog::level::trace);
   }
+  // The thread ends with its last line before the logger that its messages refer to goes.
+  ~Queue() { pool.reset(); }
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
 
   std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::async_logger> logger;
