@@ -177,7 +177,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=3, help="9 for a figure you quote")
     parser.add_argument("--queries", type=int, default=200_000, help="in each run")
     parser.add_argument("--scenarios", nargs="+", choices=MISSES, default=list(MISSES))
-    parser.add_argument("--upstream", choices=servers.UPSTREAMS, default="dnsdist")
+    parser.add_argument("--upstream", choices=servers.UPSTREAMS, default="own")
     servers.add_arguments(parser)
     return parser.parse_args()
 

@@ -1,0 +1,126 @@
+// The upstream of the load benchmark: DNS over TLS that answers every name with one address, as
+// fast as one thread can, so that what is measured is the server under test and not what it asks.
+// Each answer is a TLS record of its own, as real servers send them; answers to what arrived
+// together leave in one system call. Run by tests/bench/load.py: dot_upstream PORT CERTIFICATE KEY.
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <memory>
+#include <poll.h>
+#include <string_view>
+#include <sys/socket.h>
+#include <vector>
+
+#include "dns/constants.h"
+#include "dns/framing.h"
+#include "dns/name.h"
+#include "transport/socket_io.h"
+#include "transport/tls_engine.h"
+
+namespace {
+
+using namespace sotto;
+
+constexpr std::size_t read_at_once = 32'768;
+
+// The query becomes its own answer: header and question, then one A record.
+std::size_t write_answer(std::span<const std::uint8_t> query, std::span<std::uint8_t> out) {
+  const std::size_t name = plain_name_octets(query.subspan(header_octets));
+  const std::size_t question_end = header_octets + name + 4;
+  if (name == 0 || question_end > query.size()) return 0;
+  std::copy_n(query.begin(), question_end, out.begin() + stream_length_octets);
+  std::uint8_t* message = out.data() + stream_length_octets;
+  store16(message + 2, 0x8180);  // QR, RD, RA
+  store16(message + 6, 1);       // one answer
+  store16(message + 10, 0);
+  constexpr std::array<std::uint8_t, 16> record{0xC0, 12, 0, 1, 0,   1, 0, 0,
+                                                1,    44, 0, 4, 192, 0, 2, 1};
+  std::copy(record.begin(), record.end(), message + question_end);
+  store16(out.data(), static_cast<std::uint16_t>(question_end + record.size()));
+  return stream_length_octets + question_end + record.size();
+}
+
+class Client {
+ public:
+  Client(UniqueFd fd, std::shared_ptr<const TlsServerCredentials> credentials)
+      : fd_(std::move(fd)), engine_(TlsEngine::server(std::move(credentials), {"dot"})) {}
+
+  int fd() const { return fd_.get(); }
+
+  // False when the connection is over.
+  bool serve() {
+    const auto space = engine_->input_space(read_at_once);
+    const ssize_t count = ::recv(fd_.get(), space.data(), space.size(), 0);
+    if (count <= 0) return false;
+    engine_->received(static_cast<std::size_t>(count));
+    if (engine_->state() == TlsEngine::State::handshaking) engine_->handshake();
+    while (engine_->state() == TlsEngine::State::ready) {
+      const std::size_t plain = engine_->read(framer_.space(read_at_once));
+      if (plain == 0) break;
+      framer_.filled(plain);
+      while (const auto query = framer_.next()) answer(*query);
+    }
+    return send_all() && engine_->state() <= TlsEngine::State::ready;
+  }
+
+ private:
+  void answer(std::span<const std::uint8_t> query) {
+    std::array<std::uint8_t, 512> out{};
+    if (query.size() <= header_octets) return;
+    if (const std::size_t octets = write_answer(query, out)) engine_->write({out.data(), octets});
+  }
+
+  bool send_all() {
+    while (!engine_->output().empty()) {
+      const auto output = engine_->output();
+      const ssize_t count = ::send(fd_.get(), output.data(), output.size(), MSG_NOSIGNAL);
+      if (count < 0) return false;
+      engine_->sent(static_cast<std::size_t>(count));
+    }
+    return true;
+  }
+
+  UniqueFd fd_;
+  std::unique_ptr<TlsEngine> engine_;
+  StreamFramer framer_;
+};
+
+void serve_forever(int listener, const std::shared_ptr<const TlsServerCredentials>& credentials) {
+  std::vector<std::unique_ptr<Client>> clients;
+  std::vector<pollfd> watched;
+  while (true) {
+    watched.assign(1, {listener, POLLIN, 0});
+    for (const auto& client : clients) watched.push_back({client->fd(), POLLIN, 0});
+    if (::poll(watched.data(), watched.size(), -1) < 0) continue;
+    for (std::size_t at = clients.size(); at-- > 0;) {
+      if (watched[at + 1].revents != 0 && !clients[at]->serve()) {
+        clients.erase(clients.begin() + static_cast<std::ptrdiff_t>(at));
+      }
+    }
+    if (watched[0].revents != 0) {
+      UniqueFd fd{::accept(listener, nullptr, nullptr)};
+      if (fd) clients.push_back(std::make_unique<Client>(std::move(fd), credentials));
+    }
+  }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  std::uint16_t port = 0;
+  if (count != 4) return 2;
+  const std::string_view text = arguments[1];
+  if (std::from_chars(text.data(), text.data() + text.size(), port).ec != std::errc{}) return 2;
+  const auto credentials = TlsServerCredentials::load(arguments[2], arguments[3]);
+  if (!credentials) {
+    std::fprintf(stderr, "dot_upstream: no certificate in %s\n", arguments[2]);
+    return 1;
+  }
+  const auto listener = open_listener(
+      SocketKind::stream, {IpAddress::v4(std::array<std::uint8_t, 4>{127, 0, 0, 1}), port}, true);
+  if (!listener) {
+    std::fprintf(stderr, "dot_upstream: %s\n", listener.error().what.c_str());
+    return 1;
+  }
+  serve_forever(listener->get(), *credentials);
+}
