@@ -86,6 +86,7 @@ class Worker {
   std::vector<std::unique_ptr<UdpFrontend>> udp_;
   TcpFrontend tcp_;
   Instant drain_until_ = never;
+  Instant exchanges_deadline_ = never;  // as the last turn left it
   std::atomic<bool> stopped_{false};
   std::thread thread_;
 };

@@ -62,7 +62,8 @@ bool Worker::drained() const {
 
 // What the handlers of this turn produced leaves here: queries first, as answers take longest.
 Instant Worker::end_turn() {
-  if (exchanges_.next_deadline() <= loop_.now()) exchanges_.on_deadline();
+  // As it was when the timer was armed: a deadline that has passed meanwhile is not told again.
+  if (exchanges_deadline_ <= loop_.now()) exchanges_.on_deadline();
   if (tcp_.next_deadline() <= loop_.now()) tcp_.on_deadline();
   exchanges_.end_turn();
   for (const auto& frontend : udp_) frontend->flush();
@@ -72,7 +73,8 @@ Instant Worker::end_turn() {
     exchanges_.end_turn();
     loop_.stop();
   }
-  return std::min({exchanges_.next_deadline(), tcp_.next_deadline(), drain_until_});
+  exchanges_deadline_ = exchanges_.next_deadline();
+  return std::min({exchanges_deadline_, tcp_.next_deadline(), drain_until_});
 }
 
 }  // namespace sotto
