@@ -20,6 +20,12 @@ SystemError error_of(const char* call, const SocketAddress& address) {
           std::string{call} + " " + address.text() + ": " + std::generic_category().message(code)};
 }
 
+UniqueFd new_socket(SocketKind kind, const SocketAddress& address) {
+  const int type = kind == SocketKind::datagram ? SOCK_DGRAM : SOCK_STREAM;
+  const int family = address.ip.is_v4() ? AF_INET : AF_INET6;
+  return UniqueFd{::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+}
+
 void set_option(int fd, int level, int name, int value) {
   // Best effort: none of the options set through here is needed for correctness.
   static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));
@@ -83,9 +89,7 @@ SocketAddress from_kernel(const sockaddr* address) {
 
 tl::expected<UniqueFd, SystemError> open_listener(SocketKind kind, const SocketAddress& address,
                                                   bool first) {
-  const int type = kind == SocketKind::datagram ? SOCK_DGRAM : SOCK_STREAM;
-  const int family = address.ip.is_v4() ? AF_INET : AF_INET6;
-  UniqueFd fd{::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  UniqueFd fd = new_socket(kind, address);
   if (!fd) return tl::unexpected(error_of("listen on", address));
   // Each family has its own socket, so [::]:53 and 0.0.0.0:53 do not collide.
   if (!address.ip.is_v4()) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
@@ -108,11 +112,10 @@ tl::expected<UniqueFd, SystemError> open_listener(SocketKind kind, const SocketA
   return fd;
 }
 
-tl::expected<UniqueFd, SystemError> begin_connect(const SocketAddress& address) {
-  const int family = address.ip.is_v4() ? AF_INET : AF_INET6;
-  UniqueFd fd{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+tl::expected<UniqueFd, SystemError> begin_connect(SocketKind kind, const SocketAddress& address) {
+  UniqueFd fd = new_socket(kind, address);
   if (!fd) return tl::unexpected(error_of("connect to", address));
-  set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  if (kind == SocketKind::stream) set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   const KernelAddress kernel = to_kernel(address);
   if (::connect(fd.get(), kernel.data(), kernel.octets) != 0 && errno != EINPROGRESS) {
     return tl::unexpected(error_of("connect to", address));

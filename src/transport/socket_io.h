@@ -59,9 +59,9 @@ enum class SocketKind { datagram, stream };
 tl::expected<UniqueFd, SystemError> open_listener(SocketKind kind, const SocketAddress& address,
                                                   bool first);
 
-// A non-blocking TCP socket on its way to address: connected, or in progress (wait until writable,
-// then ask connect_result()).
-tl::expected<UniqueFd, SystemError> begin_connect(const SocketAddress& address);
+// A non-blocking socket on its way to address: connected, or, for streams, in progress (wait until
+// writable, then ask connect_result()).
+tl::expected<UniqueFd, SystemError> begin_connect(SocketKind kind, const SocketAddress& address);
 // 0, or the errno the connection attempt ended with.
 int connect_result(int fd);
 

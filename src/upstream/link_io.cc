@@ -83,7 +83,7 @@ std::unique_ptr<Link> TlsLinkOpener::open(const TlsPeerIdentity& peer,
 }
 
 void TlsLink::begin(const SocketAddress& address) {
-  auto fd = begin_connect(address);
+  auto fd = begin_connect(SocketKind::stream, address);
   if (!fd) {
     const FailureKind kind =
         is_no_route(fd.error().code) ? FailureKind::no_route : FailureKind::transport;

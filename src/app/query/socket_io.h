@@ -6,9 +6,11 @@
 #include <span>
 #include <string>
 #include <tl/expected.hpp>
+#include <utility>
 
 #include "base/clock.h"
 #include "transport/address.h"
+#include "transport/socket_io.h"
 
 namespace sotto {
 
@@ -21,12 +23,6 @@ class QuerySocket {
   static OrText<QuerySocket> datagram(const SocketAddress& server);
   static OrText<QuerySocket> stream(const SocketAddress& server, Instant deadline);
 
-  QuerySocket(QuerySocket&& other) noexcept : descriptor_(other.descriptor_) {
-    other.descriptor_ = -1;
-  }
-  QuerySocket& operator=(QuerySocket&&) = delete;
-  ~QuerySocket();
-
   // All of it.
   OrText<void> send(std::span<const std::uint8_t> octets, Instant deadline);
   // What there is, at least one octet; 0 at the end of a stream. Fails with timed_out at the
@@ -36,11 +32,10 @@ class QuerySocket {
   static constexpr const char* timed_out = "timed out";
 
  private:
-  explicit QuerySocket(int descriptor) : descriptor_(descriptor) {}
-  static OrText<QuerySocket> open(const SocketAddress& server, int type);
+  explicit QuerySocket(UniqueFd fd) : fd_(std::move(fd)) {}
   OrText<void> wait(short events, Instant deadline) const;
 
-  int descriptor_ = -1;
+  UniqueFd fd_;
 };
 
 }  // namespace sotto
