@@ -110,7 +110,8 @@ def multi_threaded_tests() -> list[str]:
     found = set()
     for file in (ROOT / "tests/unit").rglob("*.cc"):
         if re.search(r"\bstd::j?thread\b|#include <thread>", file.read_text()):
-            found.add(f"{file.parent.name}_test")
+            layer = file.relative_to(ROOT / "tests/unit").parts[0]
+            found.add(f"{layer}_test")
     return sorted(found)
 
 
