@@ -31,10 +31,14 @@ tl::expected<void, std::string> open_for_all(const ListenAddress& listen, Socket
     if (!fd) return tl::unexpected(fd.error().what + advice(fd.error().code));
     (workers[at].*member).push_back({std::move(*fd), listen.address});
   }
-  log.info("listen.open", "listening",
-           {{"transport", kind == SocketKind::datagram ? "udp" : "tcp"},
-            {"address", listen.address.text()}});
   return {};
+}
+
+void tell(const std::vector<Bound>& bound, std::string_view transport, Log& log) {
+  for (const Bound& one : bound) {
+    log.info("listen.open", "listening",
+             {{"transport", transport}, {"address", one.address.text()}});
+  }
 }
 
 }  // namespace
@@ -52,6 +56,8 @@ tl::expected<std::vector<WorkerSockets>, std::string> open_sockets(const Config&
   if (workers.front().udp.empty() && workers.front().tcp.empty()) {
     return tl::unexpected(std::string{"this host has none of the default addresses to listen on"});
   }
+  tell(workers.front().udp, "udp", log);
+  tell(workers.front().tcp, "tcp", log);
   return workers;
 }
 

@@ -25,7 +25,7 @@ inline constexpr std::size_t sends_max = 8;
 struct Attempt {
   enum class State : std::uint8_t {
     active,   // an answer may come any moment
-    suspect,  // its connection went silent; an answer would still be taken
+    suspect,  // its connection went silent, or answered wrongly; an answer would still be taken
     over,     // lost, discarded or answered
   };
   AttemptId id;
@@ -63,15 +63,14 @@ struct Exchange {
     return std::any_of(tried().begin(), tried().end(),
                        [state](const Attempt& attempt) { return attempt.state == state; });
   }
-  // The latest attempt on this connection that is not over.
-  Attempt* attempt_on(ConnectionId connection) {
-    for (std::size_t at = sends; at-- > 0;) {
-      Attempt& attempt = attempts[at];
+  // callback(Attempt&) for each attempt on this connection that is not over.
+  template <class Callback>
+  void for_each_on(ConnectionId connection, Callback callback) {
+    for (Attempt& attempt : tried()) {
       if (attempt.id.connection == connection && attempt.state != Attempt::State::over) {
-        return &attempt;
+        callback(attempt);
       }
     }
-    return nullptr;
   }
   void reset() {
     assert(!by_age.linked && !in_waiting.linked);

@@ -135,19 +135,18 @@ void Exchanges::on_deadline() {
 void Exchanges::on_lost(Connection& connection, ExchangeId id, bool answered_something) {
   Exchange* exchange = exchanges_.find(id);
   if (exchange == nullptr) return;
-  if (Attempt* attempt = exchange->attempt_on(connection.id())) {
-    attempt->state = Attempt::State::over;
-    if (answered_something) attempt->charged = false;
-  }
+  exchange->for_each_on(connection.id(), [answered_something](Attempt& attempt) {
+    attempt.state = Attempt::State::over;
+    if (answered_something) attempt.charged = false;
+  });
   ask_again(*exchange);
 }
 
 void Exchanges::on_suspect(Connection& connection, ExchangeId id) {
   Exchange* exchange = exchanges_.find(id);
   if (exchange == nullptr) return;
-  if (Attempt* attempt = exchange->attempt_on(connection.id())) {
-    attempt->state = Attempt::State::suspect;
-  }
+  exchange->for_each_on(connection.id(),
+                        [](Attempt& attempt) { attempt.state = Attempt::State::suspect; });
   ask_again(*exchange);
 }
 
@@ -157,10 +156,12 @@ void Exchanges::on_response(Connection& connection, const Pipeline::Match& match
   if (found == nullptr) return;
   Exchange& exchange = *found;
   const std::uint32_t upstream = connection.endpoint().upstream->id;
-  if (Attempt* attempt = exchange.attempt_on(connection.id())) {
-    attempt->state = Attempt::State::over;
-  }
-  if (match.verdict == Pipeline::Verdict::mismatched) {
+  const bool mismatched = match.verdict == Pipeline::Verdict::mismatched;
+  exchange.for_each_on(connection.id(), [&](Attempt& attempt) {
+    if (attempt.id.slot != match.slot) return;
+    attempt.state = mismatched ? Attempt::State::suspect : Attempt::State::over;
+  });
+  if (mismatched) {
     ask_again(exchange);
     return;
   }

@@ -13,6 +13,7 @@ using PipelineSlotId = StaleId<struct PipelineSlotTag>;
 struct AttemptId {
   ConnectionId connection;
   PipelineSlotId slot;
+  friend bool operator==(const AttemptId&, const AttemptId&) = default;
 };
 
 }  // namespace sotto

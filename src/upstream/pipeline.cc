@@ -40,11 +40,11 @@ PipelineSlotId Pipeline::add(ExchangeId exchange, const Question& question, cons
 }
 
 Pipeline::Match Pipeline::receive(std::span<const std::uint8_t> message) {
-  if (message.size() < stream_length_octets) return {Verdict::unasked, {}, {}};
+  if (message.size() < stream_length_octets) return {Verdict::unasked, {}, {}, {}};
   const auto slot_id = by_id_.find(load16(message.data()), [](PipelineSlotId) { return true; });
-  if (!slot_id) return {Verdict::unasked, {}, {}};
+  if (!slot_id) return {Verdict::unasked, {}, {}, {}};
   const Slot& slot = slots_.at(*slot_id);
-  Match match{Verdict::matched, slot.exchange, slot.sent};
+  Match match{Verdict::matched, slot.exchange, slot.sent, *slot_id};
   const bool long_enough = message.size() >= header_octets;
   const std::uint16_t flags = long_enough ? load16(message.data() + 2) : std::uint16_t{0};
   if (long_enough && (flags & flag::response) != 0) {
@@ -60,10 +60,8 @@ Pipeline::Match Pipeline::receive(std::span<const std::uint8_t> message) {
       return match;
     }
   }
-  if (slot.abandoned) return {Verdict::unasked, {}, {}};
-  // The right answer may still come under this ID: it stays taken, but nobody waits for it.
+  if (slot.abandoned) return {Verdict::unasked, {}, {}, {}};
   match.verdict = Verdict::mismatched;
-  abandon(*slot_id);
   return match;
 }
 

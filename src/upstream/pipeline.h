@@ -38,7 +38,8 @@ class Pipeline {
   enum class Verdict : std::uint8_t {
     matched,     // the answer to exchange's query
     late,        // the right answer to a query that was given up; its ID is free again
-    mismatched,  // the ID of exchange's query, but not its question, or too short to tell
+    mismatched,  // the ID of exchange's query, but not its question, or too short to tell; the
+                 // right answer may still come
     unasked,     // no query has this ID, or the one that had it was given up and this is not its
                  // answer
     formerr,     // a bare header with FORMERR to exchange's query: the server knows no EDNS
@@ -47,6 +48,7 @@ class Pipeline {
     Verdict verdict;
     ExchangeId exchange;  // unless unasked
     Instant sent;         // when the query was added
+    PipelineSlotId slot;
   };
 
   // message: without its length. Frees the ID if the response is final for it.

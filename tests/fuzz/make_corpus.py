@@ -93,8 +93,24 @@ def framing():
     yield "partial", b"\x10" + b"\xff\xff" + b"z" * 300
 
 
+def demultiplexer():
+    # Operations of demultiplexer_fuzz.cc: 0 ask, 1 links up, 2 raw octets, 3 answer, 4 wait, 5 die.
+    yield "answered", bytes([0, 1, 3, 0, 0, 3, 1, 0])
+    yield "wrong_name", bytes([1, 3, 0, 1, 13, 120, 3, 1, 0])
+    yield "wrong_id", bytes([1, 3, 0, 1, 0, 9, 3, 0, 0])
+    yield "truncated_count", bytes([1, 3, 0, 1, 7, 200, 4, 30])
+    yield "servfail_then_next", bytes([1, 3, 0, 1, 3, 0x82, 1, 3, 1, 0])
+    yield "formerr", bytes([1, 3, 0, 1, 3, 0x81, 3, 1, 0])
+    yield "silence", bytes([1, 4, 250, 4, 250, 1, 3, 1, 0, 3, 0, 0])
+    yield "dies_twice", bytes([0, 0, 1, 5, 1, 5, 1, 4, 60, 1, 5, 1, 4, 60, 1, 3, 2, 0])
+    yield "never_who_they_should_be", bytes([5, 2, 2, 4, 30, 0, 5, 2, 2])
+    yield "empty_messages", bytes([1, 2, 6, 0, 0, 0, 0, 0, 0, 3, 0, 0])
+    yield "garbage", bytes([1, 2, 20, 0, 18]) + bytes(range(18)) + bytes([3, 0, 0])
+
+
 def main():
-    seeds = {"name": names, "query": queries, "edns": edns, "answer": answers, "framing": framing}
+    seeds = {"name": names, "query": queries, "edns": edns, "answer": answers, "framing": framing,
+             "demultiplexer": demultiplexer}
     for target, generate in seeds.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -153,6 +153,21 @@ TEST(Exchanges, AWrongAnswerUnderTheRightIdIsAskedAgainAtOnce) {
   EXPECT_EQ(world.answers[token], 3);
 }
 
+TEST(Exchanges, ManyWrongAnswersDoNotKeepTheRightOneOut) {
+  World world{{{1}}};
+  const auto token = world.ask();
+  world.become_ready(world.link(0));
+  const SeenQuery first = world.link(0).queries().front();
+  for (int round = 0; round < 5 && world.link(0).open(); ++round) {
+    auto wrong = first.answer();
+    wrong[13] = 'x';
+    world.respond(world.link(0), wrong);
+  }
+  EXPECT_TRUE(world.failures.empty()) << "the upstream may be asked no more, but may still answer";
+  world.respond(world.link(0), first.answer(7));
+  EXPECT_EQ(world.answers[token], 7);
+}
+
 TEST(Exchanges, AMalformedAnswerIsAskedAgainAtOnce) {
   World world{{{1}}};
   const auto token = world.ask();

@@ -118,14 +118,22 @@ TEST_F(PipelineTest, TakesOnlyTheAnswerToItsQuestion) {
   }
 }
 
-TEST_F(PipelineTest, AMismatchedIdStaysTakenAndTheRightAnswerIsLate) {
+TEST_F(PipelineTest, AfterAMismatchTheRightAnswerMayStillCome) {
   const SeenQuery query = add(7);
   auto wrong = query.answer();
   wrong[13] = 'x';
   EXPECT_EQ(pipeline_.receive(wrong).verdict, Pipeline::Verdict::mismatched);
-  EXPECT_EQ(pipeline_.outstanding(), 0U);
-  EXPECT_EQ(pipeline_.abandoned(), 1U);
-  EXPECT_EQ(pipeline_.receive(wrong).verdict, Pipeline::Verdict::unasked) << "nobody waits now";
+  EXPECT_EQ(pipeline_.receive(wrong).slot, slot_);
+  EXPECT_EQ(pipeline_.outstanding(), 1U);
+  EXPECT_EQ(pipeline_.receive(query.answer()).verdict, Pipeline::Verdict::matched);
+}
+
+TEST_F(PipelineTest, AWrongAnswerToAnAbandonedQueryIsNobodys) {
+  const SeenQuery query = add(7);
+  pipeline_.abandon(slot_);
+  auto wrong = query.answer();
+  wrong[13] = 'x';
+  EXPECT_EQ(pipeline_.receive(wrong).verdict, Pipeline::Verdict::unasked);
   EXPECT_EQ(pipeline_.receive(query.answer()).verdict, Pipeline::Verdict::late);
   EXPECT_EQ(pipeline_.abandoned(), 0U);
 }
