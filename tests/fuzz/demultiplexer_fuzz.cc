@@ -61,7 +61,7 @@ class Play final : ExchangeEvents, UpstreamObserver {
         break;
       case 1:
         for_open([](LinkScript& link) {
-          if (link.written.empty() && link.writes == 0) link.become_ready();
+          if (!link.ready) link.become_ready();
         });
         break;
       case 2:
@@ -118,7 +118,7 @@ class Play final : ExchangeEvents, UpstreamObserver {
   // Raw octets on every connection that is up.
   void deliver(std::span<const std::uint8_t> octets) {
     for_open([&](LinkScript& link) {
-      if (link.writes > 0 && !octets.empty()) link.deliver(octets);
+      if (link.ready && !octets.empty()) link.deliver(octets);
     });
   }
 

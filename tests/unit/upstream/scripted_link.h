@@ -54,11 +54,13 @@ struct LinkScript {
   std::vector<std::uint8_t> written;
   std::size_t writes = 0;
   std::size_t read = 0;  // of written, by queries()
+  bool ready = false;
   bool said_goodbye = false;
 
   bool open() const { return events != nullptr; }
 
   void become_ready(bool resumed = false) {
+    ready = true;
     events->on_tcp_connected();
     events->on_link_ready({resumed, "scripted"});
   }
