@@ -52,6 +52,8 @@ class Exchanges final : public PoolEvents {
 
   // Sends what waits as far as there are connections, then everything to the wire. Last in a turn.
   void end_turn();
+  // When to call on_deadline(). Ask at the end of a turn and keep the value until the next one:
+  // what was due and found no use is not told again.
   Instant next_deadline() const;
   void on_deadline();
 
