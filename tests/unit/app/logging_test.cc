@@ -15,12 +15,9 @@ const system_clock::time_point new_year{milliseconds{1'767'225'600'007}};
 
 TEST(LogLine, IsTextOrJsonAndOneLine) {
   const std::string hostile = "a\nb\"\x1b\xff";
-  const std::vector<LogField> fields{{"upstream", "cloudflare"},
-                                     {"tls", "TLS1.3 AES"},
-                                     {"name", hostile},
-                                     {"attempts", 3},
-                                     {"resumed", true},
-                                     {"empty", ""}};
+  const std::vector<LogField> fields{{"upstream", "cloudflare"}, {"tls", "TLS1.3 AES"},
+                                     {"name", hostile},          {"attempts", 3},
+                                     {"resumed", true},          {"empty", ""}};
   EXPECT_EQ(
       log_line(LogFormat::text, new_year, LogLevel::info, "upstream.up", "up \"again\"\n", fields),
       "2026-01-01T00:00:00.007Z info    upstream.up: up \"again\"\\x0a upstream=cloudflare "
