@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <ctime>
 #include <string>
+#include <sys/resource.h>
 #include <utility>
 
 #include "app/config_source.h"
@@ -39,6 +40,19 @@ class Signals {
  private:
   sigset_t set_{};
 };
+
+// The soft limit of 1,024 is there for programs that use select(2); TCP clients need more.
+void raise_descriptor_limit(const Config& config, Log& log) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+  const rlim_t wanted = rlim_t{config.tcp.connections_max} * config.workers;
+  if (limit.rlim_max < wanted) {
+    log.warning("descriptors.few", "fewer TCP clients can connect than tcp.connections_max allows",
+                {{"descriptors", limit.rlim_max}, {"wanted", wanted}});
+  }
+}
 
 void serve_until_stopped(const Signals& signals, Server& server, const ConfigSource& source,
                          Log& log) {
@@ -86,6 +100,7 @@ int serve(const ConfigSource& source) {
            {{"workers", loaded->config.workers},
             {"upstreams", loaded->config.upstreams.size()},
             {"file", loaded->file}});
+  raise_descriptor_limit(loaded->config, log);
   Server server(log, std::move(*loaded), std::move(*sockets));
   server.start();
   serve_until_stopped(signals, server, source, log);
