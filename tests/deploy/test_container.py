@@ -54,7 +54,7 @@ class Running:
         self.container = container
         self.server = f"127.0.0.1:{ports.free_port()}"
         self.env = {"SOTTO_LISTEN": self.server, "SOTTO_UPSTREAM": upstream.url(),
-                    "SOTTO_CA_FILE": CA_IN_CONTAINER, "HEALTH_SERVER": self.server}
+                    "SOTTO_CA_FILE": CA_IN_CONTAINER}
         self.process = Process("sotto in a container", image.run_command(
             container, ["/usr/bin/sotto"], env=self.env,
             volumes=[f"{ca_file}:{CA_IN_CONTAINER}:ro"]), directory / "container.log")
@@ -123,7 +123,7 @@ def test_it_resolves_over_the_upstream(running, transport):
 
 def test_the_health_check_fails_when_nothing_listens(running):
     command = image.run_command(running.container, running.health_check(),
-                                env={"HEALTH_SERVER": f"127.0.0.1:{ports.free_port()}"})
+                                env={"SOTTO_LISTEN": f"127.0.0.1:{ports.free_port()}"})
     assert subprocess.run(command, capture_output=True, timeout=60).returncode != 0
 
 
