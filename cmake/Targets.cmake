@@ -36,4 +36,8 @@ function(sotto_micro_bench name)
   cmake_parse_arguments(ARG "" "" "SOURCES;USES" ${ARGN})
   add_executable(${name}_bench ${ARG_SOURCES})
   target_link_libraries(${name}_bench PRIVATE ${ARG_USES} sotto_flags benchmark::benchmark_main)
+  if(NOT TARGET micro_bench)
+    add_custom_target(micro_bench)  # all of them; see script/bench micro
+  endif()
+  add_dependencies(micro_bench ${name}_bench)
 endfunction()
