@@ -154,8 +154,7 @@ void TcpFrontend::serve(Connection& connection) {
         .datagram = false,
         .keepalive = static_cast<std::uint16_t>(std::min<Duration::rep>(keepalive, 0xFFFF))};
     const ReplyTo to{.sink = this, .path = {}, .connection = to_number(connection.id)};
-    const Forwarder::Now now =
-        forwarder_.answer_now(client, *message, response_space(to, message_octets_max));
+    const Forwarder::Now now = forwarder_.answer_now(client, *message, scratch());
     ++connection.waiting;
     if (now.outcome == Forwarder::Outcome::answered) {
       response_written(to, now.octets);
@@ -169,15 +168,29 @@ void TcpFrontend::serve(Connection& connection) {
 
 // --- writing ------------------------------------------------------------------------------------
 
-std::span<std::uint8_t> TcpFrontend::response_space(const ReplyTo& to, std::uint16_t) {
-  if (connections_.find(from_number(to.connection)) == nullptr) return {};
+std::span<std::uint8_t> TcpFrontend::scratch() {
   if (response_.empty()) response_.resize(message_octets_max);
   return response_;
+}
+
+bool TcpFrontend::too_much_unsent(const Connection& connection) const {
+  return connection.unsent() > unsent_octets_close || unsent_octets_ > unsent_octets_all_max;
+}
+
+std::span<std::uint8_t> TcpFrontend::response_space(const ReplyTo& to, std::uint16_t) {
+  Connection* connection = connections_.find(from_number(to.connection));
+  if (connection == nullptr) return {};
+  if (!too_much_unsent(*connection)) return scratch();
+  --connection->waiting;
+  connection->overfull = true;
+  settle(*connection);
+  return {};
 }
 
 void TcpFrontend::response_written(const ReplyTo& to, std::size_t octets) {
   Connection& connection = connections_.at(from_number(to.connection));
   --connection.waiting;
+  unsent_octets_ += stream_length_octets + octets;
   std::array<std::uint8_t, stream_length_octets> length{};
   store16(length.data(), static_cast<std::uint16_t>(octets));
   connection.output.insert(connection.output.end(), length.begin(), length.end());
@@ -218,6 +231,7 @@ bool TcpFrontend::send_output(Connection& connection) {
                connection.unsent(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count >= 0) {
       connection.output_sent += static_cast<std::size_t>(count);
+      unsent_octets_ -= static_cast<std::size_t>(count);
     } else if (errno == EAGAIN) {
       connection.writing = true;
       connection.watch->when_writable([this, id = connection.id] { on_writable(id); });
@@ -226,13 +240,17 @@ bool TcpFrontend::send_output(Connection& connection) {
       return false;
     }
   }
-  if (connection.unsent() == 0) {
-    connection.output.clear();
-    connection.output_sent = 0;
-  } else if (connection.unsent() > unsent_octets_close) {
+  if (connection.overfull) {
     counters_.closed_slow.add();
     close(connection);
     return false;
+  }
+  // Now and then, so that a client that never quite catches up does not make the buffer grow.
+  if (connection.unsent() == 0 || connection.output_sent >= unsent_octets_pause) {
+    connection.output.erase(
+        connection.output.begin(),
+        connection.output.begin() + static_cast<std::ptrdiff_t>(connection.output_sent));
+    connection.output_sent = 0;
   }
   return true;
 }
@@ -252,6 +270,7 @@ void TcpFrontend::on_resumed(ConnectionId id) {
 }
 
 void TcpFrontend::close(Connection& connection) {
+  unsent_octets_ -= connection.unsent();
   limits_.closed(connection.client);
   by_age_.remove(connection);
   connections_.erase(connection.id);

@@ -26,6 +26,8 @@ inline constexpr std::size_t queries_per_connection_max = 4'096;
 // keep above the second.
 inline constexpr std::size_t unsent_octets_pause = 256 * 1'024;
 inline constexpr std::size_t unsent_octets_close = 8 * 1'024 * 1'024;
+// … and of all connections together: whose response comes then is closed.
+inline constexpr std::size_t unsent_octets_all_max = 128 * 1'024 * 1'024;
 // After accepting failed for want of descriptors or memory.
 inline constexpr Duration accept_pause = std::chrono::milliseconds{100};
 
@@ -72,6 +74,7 @@ class TcpFrontend final : public ResponseSink {
     bool writing = false;      // a handler waits for room in the socket
     bool input_ended = false;  // half-closed, or we are stopping
     bool held = false;         // reading paused with messages perhaps left in the framer
+    bool overfull = false;     // the client does not read; flush() closes
     bool due = false;          // has something for flush() to do
     ListHook<Connection> by_age;
     StaleId<struct TcpTag> id;
@@ -82,7 +85,7 @@ class TcpFrontend final : public ResponseSink {
       framer = StreamFramer{};
       output = {};
       output_sent = waiting = 0;
-      reading = writing = input_ended = held = due = false;
+      reading = writing = input_ended = held = due = overfull = false;
     }
   };
   using ConnectionId = StaleId<struct TcpTag>;
@@ -100,8 +103,10 @@ class TcpFrontend final : public ResponseSink {
   void on_resumed(ConnectionId id);
   void serve(Connection& connection);
   bool paused(const Connection& connection) const;
+  std::span<std::uint8_t> scratch();
   void settle(Connection& connection);
   bool send_output(Connection& connection);
+  bool too_much_unsent(const Connection& connection) const;
   void close(Connection& connection);
   void close_one_idle();
 
@@ -112,6 +117,7 @@ class TcpFrontend final : public ResponseSink {
   Duration idle_timeout_ = std::chrono::seconds{10};
   std::vector<std::unique_ptr<Listener>> listeners_;
   Instant accept_again_ = never;
+  std::size_t unsent_octets_ = 0;  // of all connections
   bool stopping_ = false;
 
   SlotMap<Connection, struct TcpTag> connections_;
