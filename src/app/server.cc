@@ -30,7 +30,7 @@ void keep_unchanged_trust(const LoadedConfig& running, LoadedConfig& loaded) {
 }  // namespace
 
 Server::Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets)
-    : log_(log), loaded_(std::move(loaded)) {
+    : log_(log), loaded_(std::move(loaded)), started_with_(loaded_.config) {
   const auto config = worker_config();
   for (WorkerSockets& own : sockets) {
     workers_.push_back(std::make_unique<Worker>(shared_, log_, std::move(own), config));
@@ -63,7 +63,7 @@ void Server::reload(const ConfigSource& source) {
     log_.error("config.kept", "the new configuration is wrong; the old one stays in force");
     return;
   }
-  for (const std::string& key : restart_needed(loaded_.config, loaded->config)) {
+  for (const std::string& key : restart_needed(started_with_, loaded->config)) {
     log_.warning("config.restart", "a change needs a restart", {{"key", key}});
   }
   keep_unchanged_trust(loaded_, *loaded);
@@ -99,7 +99,10 @@ void Server::log_totals() const {
   log_.info("stopped.clients", "queries of clients",
             {{"queries", total(forwarder, &F::queries)},
              {"answered", total(forwarder, &F::answered)},
-             {"failed", total(forwarder, &F::failed)},
+             {"unauthenticated", total(forwarder, &F::unauthenticated)},
+             {"unreachable", total(forwarder, &F::unreachable)},
+             {"unanswered", total(forwarder, &F::unanswered)},
+             {"unusable", total(forwarder, &F::unusable)},
              {"local", total(forwarder, &F::local)},
              {"refused", total(forwarder, &F::refused)},
              {"malformed", total(forwarder, &F::malformed)},
@@ -108,12 +111,17 @@ void Server::log_totals() const {
              {"coalesced", total(forwarder, &F::coalesced)},
              {"forwarded", total(forwarder, &F::forwarded)},
              {"abandoned", total(forwarder, &F::abandoned)}});
+  std::uint64_t unsent = 0;
+  for (const auto& worker : workers_) unsent += worker->udp_unsent();
+  log_.info("stopped.udp", "UDP responses", {{"unsent", unsent}});
   using U = UpstreamCounters;
   const auto upstream = &Worker::upstream_counters;
   log_.info("stopped.upstreams", "queries to upstreams",
             {{"sent", total(upstream, &U::sent)},
              {"resent", total(upstream, &U::resent)},
              {"answered", total(upstream, &U::answered)},
+             {"lost", total(upstream, &U::lost)},
+             {"abandoned", total(upstream, &U::abandoned)},
              {"late", total(upstream, &U::late)},
              {"mismatched", total(upstream, &U::mismatched)},
              {"unasked", total(upstream, &U::unasked)},

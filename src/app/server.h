@@ -32,6 +32,7 @@ class Server {
 
   Log& log_;
   LoadedConfig loaded_;
+  const Config started_with_;  // in force where a change needs a restart
   SharedState shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };

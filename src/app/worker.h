@@ -46,8 +46,10 @@ struct WorkerSockets {
   std::vector<Bound> tcp;
 };
 
-// Queries in progress at a stop get this long: the longest an exchange takes by default.
-inline constexpr Duration drain_timeout = std::chrono::seconds{5};
+// Queries in progress at a stop get the time they would have had anyway, and a little more for
+// their answers to leave; but service managers do not wait for ever.
+inline constexpr Duration drain_margin = std::chrono::milliseconds{500};
+inline constexpr Duration drain_timeout_max = std::chrono::seconds{8};
 
 class Worker {
  public:
@@ -67,10 +69,12 @@ class Worker {
   const ForwarderCounters& counters() const { return counters_; }
   const UpstreamCounters& upstream_counters() const { return upstream_counters_; }
   const TcpCounters& tcp_counters() const { return tcp_counters_; }
+  std::uint64_t udp_unsent() const;
 
  private:
   void adopt(const WorkerConfig& config);
   Instant end_turn();
+  void stop();
   bool drained() const;
 
   Loop loop_;
@@ -86,7 +90,7 @@ class Worker {
   std::vector<std::unique_ptr<UdpFrontend>> udp_;
   TcpFrontend tcp_;
   Instant drain_until_ = never;
-  Instant exchanges_deadline_ = never;  // as the last turn left it
+  Instant exchanges_deadline_ = never;  // when on_deadline() is due
   std::atomic<bool> stopped_{false};
   std::thread thread_;
 };

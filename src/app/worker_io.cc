@@ -45,7 +45,7 @@ void Worker::apply(std::shared_ptr<const WorkerConfig> config) {
 
 void Worker::drain() {
   loop_.post([this] {
-    drain_until_ = loop_.now() + drain_timeout;
+    drain_until_ = loop_.now() + std::min(exchanges_.timeout() + drain_margin, drain_timeout_max);
     for (const auto& frontend : udp_) frontend->stop_receiving();
     tcp_.stop_receiving();
   });
@@ -55,25 +55,38 @@ void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+std::uint64_t Worker::udp_unsent() const {
+  std::uint64_t unsent = 0;
+  for (const auto& frontend : udp_) unsent += frontend->unsent().value();
+  return unsent;
+}
+
 bool Worker::drained() const {
   const bool idle = forwarder_.waiting() == 0 && tcp_.connections() == 0;
   return drain_until_ != never && (idle || loop_.now() >= drain_until_);
 }
 
+// Whoever still waits gets SERVFAIL with this turn's responses.
+void Worker::stop() {
+  exchanges_.give_up_all();
+  pool_.close_all();
+  pool_.flush();
+  loop_.stop();
+}
+
 // What the handlers of this turn produced leaves here: queries first, as answers take longest.
 Instant Worker::end_turn() {
-  // As it was when the timer was armed: a deadline that has passed meanwhile is not told again.
-  if (exchanges_deadline_ <= loop_.now()) exchanges_.on_deadline();
+  // The earliest that any turn since has named: what has passed meanwhile is not told again.
+  if (exchanges_deadline_ <= loop_.now()) {
+    exchanges_deadline_ = never;
+    exchanges_.on_deadline();
+  }
   if (tcp_.next_deadline() <= loop_.now()) tcp_.on_deadline();
   exchanges_.end_turn();
+  if (drained()) stop();
   for (const auto& frontend : udp_) frontend->flush();
   tcp_.flush();
-  if (drained()) {
-    pool_.close_all();
-    exchanges_.end_turn();
-    loop_.stop();
-  }
-  exchanges_deadline_ = exchanges_.next_deadline();
+  exchanges_deadline_ = std::min(exchanges_deadline_, exchanges_.next_deadline());
   return std::min({exchanges_deadline_, tcp_.next_deadline(), drain_until_});
 }
 

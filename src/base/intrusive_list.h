@@ -22,6 +22,7 @@ class IntrusiveList {
   bool empty() const { return first_ == nullptr; }
   std::size_t size() const { return size_; }
   T* front() const { return first_; }
+  T* back() const { return last_; }
   static T* next(const T& element) { return (element.*hook).next; }
   static bool contains(const T& element) { return (element.*hook).linked; }
 

@@ -136,10 +136,24 @@ void Forwarder::on_answer(std::uint64_t token, const Answer& answer) {
   });
 }
 
+Counter& Forwarder::counter_of(ExchangeFailure::Cause cause) {
+  switch (cause) {
+    case ExchangeFailure::Cause::unauthenticated:
+      return counters_.unauthenticated;
+    case ExchangeFailure::Cause::unreachable:
+      return counters_.unreachable;
+    case ExchangeFailure::Cause::unanswered:
+      return counters_.unanswered;
+    case ExchangeFailure::Cause::unusable:
+      break;
+  }
+  return counters_.unusable;
+}
+
 void Forwarder::on_failure(std::uint64_t token, const ExchangeFailure& failure) {
   const LocalAnswer local{
       .rcode = rcode::servfail, .ede_code = failure.ede_code, .ede_text = failure.ede_text};
-  finish(token, counters_.failed, [&](const Asker& asker, std::span<std::uint8_t> space) {
+  finish(token, counter_of(failure.cause), [&](const Asker& asker, std::span<std::uint8_t> space) {
     return write_local_response(local, asker, space);
   });
 }

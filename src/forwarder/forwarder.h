@@ -30,7 +30,8 @@ struct ForwarderPolicy {
 };
 
 // queries = local + refused + malformed + dropped + shed + coalesced + forwarded, and
-// coalesced + forwarded = answered + failed + abandoned + those in progress.
+// coalesced + forwarded = answered + unauthenticated + unreachable + unanswered + unusable +
+// abandoned + those in progress.
 struct ForwarderCounters {
   Counter queries;
   Counter local;      // answered from local names
@@ -41,7 +42,8 @@ struct ForwarderCounters {
   Counter coalesced;  // joined an exchange in progress
   Counter forwarded;  // began an exchange
   Counter answered;   // by an upstream
-  Counter failed;     // SERVFAIL of our own
+  // SERVFAIL of our own, by ExchangeFailure::Cause.
+  Counter unauthenticated, unreachable, unanswered, unusable;
   Counter abandoned;  // the client had gone
 };
 
@@ -96,6 +98,7 @@ class Forwarder final : public ExchangeEvents {
   using PendingId = StaleId<struct PendingTag>;
 
   Now answer(const LocalAnswer& local, std::span<std::uint8_t> out, Counter& counter);
+  Counter& counter_of(ExchangeFailure::Cause cause);
   template <class Write>
   void finish(std::uint64_t token, Counter& counter, Write write);
 

@@ -19,6 +19,8 @@ class UdpFrontend final : public ResponseSink {
   void stop_receiving() { receiving_ = false; }
   // Sends what this turn produced.
   void flush() { socket_.send_batch(); }
+  // Responses the kernel did not take.
+  const Counter& unsent() const { return socket_.unsent(); }
 
   // ResponseSink
   std::span<std::uint8_t> response_space(const ReplyTo& to, std::uint16_t octets_max) override;

@@ -156,7 +156,7 @@ void DatagramSocket::send_batch() {
     // The first one cannot be sent (no route to that client, say, or the buffer is full): skip it,
     // so that one client cannot hold up the others.
     ++sent;
-    ++unsent_;
+    unsent_.add();
   }
   filled_ = 0;
 }

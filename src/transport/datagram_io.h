@@ -9,6 +9,7 @@
 #include <span>
 #include <sys/socket.h>
 
+#include "base/counters.h"
 #include "dns/constants.h"
 #include "transport/datagram_path.h"
 #include "transport/socket_io.h"
@@ -38,7 +39,7 @@ class DatagramSocket {
   void send_batch();
 
   // Datagrams the kernel refused to send.
-  std::uint64_t unsent() const { return unsent_; }
+  const Counter& unsent() const { return unsent_; }
 
  private:
   struct Receiving;
@@ -49,7 +50,7 @@ class DatagramSocket {
   std::unique_ptr<Receiving> receiving_;
   std::unique_ptr<Sending> sending_;
   std::size_t filled_ = 0;
-  std::uint64_t unsent_ = 0;
+  Counter unsent_;
 };
 
 // Asks the kernel to say for each datagram which address was asked. False if it cannot.

@@ -22,21 +22,23 @@ void Connection::open(LinkOpener& opener, const TlsPeerIdentity& peer,
 }
 
 PipelineSlotId Connection::send(ExchangeId exchange, const Question& question, QueryShape shape,
-                                Random& random) {
+                                bool anew, Random& random) {
   assert(state_ == State::ready);
   // RFC 7828 §3.2.1: asking once per connection is enough.
   shape.keepalive = sent_ == 0;
   ++sent_;
+  asked_anew_ = asked_anew_ || anew;
   last_use_ = now_;
   if (!unheard_since_) unheard_since_ = now_;
   return pipeline_.add(exchange, question, shape, now_, random, output_);
 }
 
-void Connection::abandon(PipelineSlotId slot) {
-  if (state_ == State::closed) return;
-  pipeline_.abandon(slot);
+bool Connection::abandon(PipelineSlotId slot) {
+  if (state_ == State::closed || !pipeline_.abandon(slot)) return false;
+  if (pipeline_.outstanding() == 0) unheard_since_.reset();  // nothing is owed
   if (state_ == State::ready && pipeline_.abandoned() >= pipeline_abandoned_max) drain();
   close_if_done();
+  return true;
 }
 
 void Connection::flush() {
@@ -82,14 +84,14 @@ void Connection::close() {
   if (!output_.empty()) flush();
   state_ = State::closed;
   link_->close();
-  events_.on_closed(*this, LinkClosed{});
+  events_.on_closed(*this, LinkClosed{FailureKind::none, {}, false});
 }
 
 void Connection::fail(FailureKind kind, const char* reason) {
   assert(state_ != State::closed);
   state_ = State::closed;
   link_->close();
-  events_.on_closed(*this, LinkClosed{kind, reason});
+  events_.on_closed(*this, LinkClosed{kind, reason, false});
 }
 
 Instant Connection::next_deadline(Duration suspicion_after) const {

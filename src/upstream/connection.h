@@ -79,6 +79,9 @@ class Connection final : public LinkEvents {
   }
   std::uint64_t answered() const { return answered_; }
   std::uint64_t sent() const { return sent_; }
+  // Queries no other connection had been given before: they tell more than repetitions of slow
+  // ones.
+  bool asked_anew() const { return asked_anew_; }
   std::size_t outstanding() const { return pipeline_.outstanding(); }
   // Did the answers now arriving come without a suspicious silence before them? Only those tell how
   // long answers take.
@@ -86,9 +89,11 @@ class Connection final : public LinkEvents {
   std::vector<ExchangeId> waiting() { return pipeline_.waiting(); }
 
   // Only when usable(). The query leaves with flush().
-  PipelineSlotId send(ExchangeId exchange, const Question& question, QueryShape shape,
+  // anew: the first send of this exchange.
+  PipelineSlotId send(ExchangeId exchange, const Question& question, QueryShape shape, bool anew,
                       Random& random);
-  void abandon(PipelineSlotId slot);
+  // False if nobody waited for this slot any more.
+  bool abandon(PipelineSlotId slot);
 
   // Everything this turn produced goes to the link in one write.
   void flush();
@@ -135,6 +140,7 @@ class Connection final : public LinkEvents {
   bool heard_in_time_ = true;
   Instant draining_since_{};
   std::uint64_t sent_ = 0;
+  bool asked_anew_ = false;
   std::uint64_t answered_ = 0;
   unsigned mismatches_ = 0;  // since the last right answer
 };

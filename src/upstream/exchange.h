@@ -42,11 +42,12 @@ struct Exchange {
   std::array<Attempt, sends_max> attempts;
   std::uint8_t sends = 0;
   bool fresh = true;                    // no connection was attempted for it yet
-  bool without_edns = false;            // a server answered FORMERR to EDNS
+  std::uint32_t without_edns_for = 0;   // upstream that answered FORMERR to EDNS; 0: none
   std::uint32_t answered_badly_by = 0;  // upstream that answered SERVFAIL or REFUSED; 0: none
   std::unique_ptr<Answer> bad_answer;   // … and what it said, if nobody knows better
   ListHook<Exchange> by_age;
   ListHook<Exchange> in_waiting;
+  bool in_constrained = false;  // which list in_waiting belongs to
 
   std::span<Attempt> tried() { return {attempts.data(), sends}; }
   std::span<const Attempt> tried() const { return {attempts.data(), sends}; }
@@ -76,7 +77,8 @@ struct Exchange {
     assert(!by_age.linked && !in_waiting.linked);
     sends = 0;
     fresh = true;
-    without_edns = false;
+    in_constrained = false;
+    without_edns_for = 0;
     answered_badly_by = 0;
     bad_answer.reset();
   }

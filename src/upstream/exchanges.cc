@@ -7,11 +7,15 @@
 namespace sotto {
 namespace {
 
-constexpr ExchangeFailure unauthenticated{ede::no_reachable_authority,
+using Cause = ExchangeFailure::Cause;
+constexpr ExchangeFailure unauthenticated{Cause::unauthenticated, ede::no_reachable_authority,
                                           "no upstream could be authenticated"};
-constexpr ExchangeFailure unreachable{ede::no_reachable_authority, "no upstream could be reached"};
-constexpr ExchangeFailure unanswered{ede::network_error, "no answer from upstream in time"};
-constexpr ExchangeFailure unusable{ede::network_error, "no usable answer from upstream"};
+constexpr ExchangeFailure unreachable{Cause::unreachable, ede::no_reachable_authority,
+                                      "no upstream could be reached"};
+constexpr ExchangeFailure unanswered{Cause::unanswered, ede::network_error,
+                                     "no answer from upstream in time"};
+constexpr ExchangeFailure unusable{Cause::unusable, ede::network_error,
+                                   "no usable answer from upstream"};
 
 // The upstream validated or filtered on purpose: another one would not know better (RFC 8914 §4).
 bool is_deliberate(const Answer& answer) {
@@ -28,6 +32,13 @@ Exchanges::Exchanges(Pool& pool, UpstreamCounters& counters, const Instant& cloc
   pool_.set_events(*this);
 }
 
+void Exchanges::set_timeout(Duration timeout) {
+  timeout_ = timeout;
+  for (Exchange* at = by_age_.front(); at != nullptr; at = ByAge::next(*at)) {
+    at->deadline = std::min(at->deadline, now_ + timeout);
+  }
+}
+
 ExchangeId Exchanges::start(const Question& question, std::uint64_t token) {
   const ExchangeId id = exchanges_.insert();
   Exchange& exchange = exchanges_.at(id);
@@ -37,7 +48,7 @@ ExchangeId Exchanges::start(const Question& question, std::uint64_t token) {
   exchange.deadline = now_ + timeout_;
   by_age_.push_back(exchange);
   // Nobody is overtaken: whoever waits longer is served first.
-  if (!waiting_.empty() || try_to_send(exchange) == Sending::waits) {
+  if (!waiting_.empty() || try_to_send(exchange) != Sending::sent) {
     waiting_.push_back(exchange);
     look_again_ = true;
   }
@@ -55,7 +66,8 @@ Exchanges::Sending Exchanges::try_to_send(Exchange& exchange) {
       return Sending::sent;
     case Pool::Pick::Verdict::wait:
       // An answer in hand, if a bad one, is better than waiting for an upstream that is not there.
-      return exchange.bad_answer && !pick.soon ? Sending::not_worth_waiting : Sending::waits;
+      if (exchange.bad_answer && !pick.soon) return Sending::not_worth_waiting;
+      return pick.constrained ? Sending::waits_constrained : Sending::waits;
     case Pool::Pick::Verdict::exhausted:
       return Sending::exhausted;
   }
@@ -66,12 +78,13 @@ void Exchanges::send(Exchange& exchange, Connection& connection) {
   assert(exchange.sends < sends_max);
   const Upstream& upstream = *connection.endpoint().upstream;
   QueryShape shape;
-  shape.edns = !exchange.without_edns && now_ >= upstream.without_edns_until;
+  shape.edns = exchange.without_edns_for != upstream.id && now_ >= upstream.without_edns_until;
   shape.padding_block = upstream.spec.padding ? query_padding_block : 0;
-  (exchange.sends == 0 ? counters_.sent : counters_.resent).add();
+  const bool anew = exchange.sends == 0;
+  (anew ? counters_.sent : counters_.resent).add();
   Attempt& attempt = exchange.attempts[exchange.sends++];
   attempt.id.connection = connection.id();
-  attempt.id.slot = pool_.send(connection, exchange.id, exchange.question, shape);
+  attempt.id.slot = pool_.send(connection, exchange.id, exchange.question, shape, anew);
   attempt.upstream = upstream.id;
   attempt.state = Attempt::State::active;
   attempt.charged = true;
@@ -81,45 +94,70 @@ void Exchanges::send(Exchange& exchange, Connection& connection) {
 void Exchanges::ask_again(Exchange& exchange) {
   if (exchange.has(Attempt::State::active) || Waiting::contains(exchange)) return;
   waiting_.push_front(exchange);
+  exchange.in_constrained = false;
   look_again_ = true;
 }
 
+void Exchanges::stop_waiting(Exchange& exchange) {
+  if (!Waiting::contains(exchange)) return;
+  (exchange.in_constrained ? constrained_ : waiting_).remove(exchange);
+  exchange.in_constrained = false;
+}
+
+// From the front until one finds no connection although it may ask anybody: then nobody behind it
+// would. What may ask only some upstreams steps aside.
 void Exchanges::serve_waiting() {
   look_again_ = false;
-  const bool hopeless = pool_.all_failed_authentication();
-  bool blocked = false;  // what nothing was asked for yet finds no connection either
-  for (Exchange* at = waiting_.front(); at != nullptr;) {
-    Exchange& exchange = *at;
-    at = Waiting::next(exchange);
-    if (blocked && exchange.sends == 0 && !exchange.fresh && !hopeless) continue;
-    switch (try_to_send(exchange)) {
-      case Sending::sent:
-        waiting_.remove(exchange);
-        break;
-      case Sending::exhausted:
-        waiting_.remove(exchange);
-        if (!exchange.has(Attempt::State::suspect)) give_up(exchange, unusable);
-        break;
-      case Sending::waits:
-        blocked = true;
-        if (hopeless && pool_.all_failed_authentication()) give_up(exchange, unauthenticated);
-        break;
-      case Sending::not_worth_waiting:
-        give_up(exchange, unusable);
-        break;
+  if (std::exchange(pool_changed_, false)) {
+    while (Exchange* exchange = constrained_.front()) {
+      stop_waiting(*exchange);
+      waiting_.push_front(*exchange);
     }
   }
+  while (Exchange* exchange = waiting_.front()) {
+    if (!serve(*exchange)) break;
+  }
+  // An exchange that has just begun may have a connection attempted before the back-off ends.
+  if (Exchange* newest = waiting_.back(); newest != nullptr && newest->fresh) serve(*newest);
+  if (!waiting_.empty() && pool_.all_failed_authentication()) {
+    while (Exchange* exchange = waiting_.front()) give_up(*exchange, unauthenticated);
+    while (Exchange* exchange = constrained_.front()) give_up(*exchange, unauthenticated);
+  }
+}
+
+// False if it stays where it is.
+bool Exchanges::serve(Exchange& exchange) {
+  switch (try_to_send(exchange)) {
+    case Sending::sent:
+      stop_waiting(exchange);
+      return true;
+    case Sending::exhausted:
+      stop_waiting(exchange);
+      if (!exchange.has(Attempt::State::suspect)) give_up(exchange, unusable);
+      return true;
+    case Sending::not_worth_waiting:
+      give_up(exchange, unusable);
+      return true;
+    case Sending::waits_constrained:
+      stop_waiting(exchange);
+      constrained_.push_back(exchange);
+      exchange.in_constrained = true;
+      return true;
+    case Sending::waits:
+      return false;
+  }
+  return false;
 }
 
 void Exchanges::end_turn() {
   // Twice: what is served may change the pool (a full connection lets another one open).
-  for (int round = 0; round < 2 && look_again_ && !waiting_.empty(); ++round) serve_waiting();
+  for (int round = 0; round < 2 && look_again_; ++round) serve_waiting();
   look_again_ = false;
   pool_.flush();
 }
 
 Instant Exchanges::next_deadline() const {
-  const Instant deadline = pool_.next_deadline(!waiting_.empty());
+  const Instant deadline = pool_.next_deadline(!waiting_.empty() || !constrained_.empty());
   return by_age_.empty() ? deadline : std::min(deadline, by_age_.front()->deadline);
 }
 
@@ -129,7 +167,11 @@ void Exchanges::on_deadline() {
     Exchange& exchange = *by_age_.front();
     give_up(exchange, exchange.sends == 0 ? unreachable : unanswered);
   }
-  look_again_ = true;
+  on_change();
+}
+
+void Exchanges::give_up_all() {
+  while (Exchange* exchange = by_age_.front()) give_up(*exchange, unanswered);
 }
 
 void Exchanges::on_lost(Connection& connection, ExchangeId id, bool answered_something) {
@@ -150,8 +192,17 @@ void Exchanges::on_suspect(Connection& connection, ExchangeId id) {
   ask_again(*exchange);
 }
 
+void Exchanges::on_unsuspected(Connection& connection, ExchangeId id) {
+  Exchange* exchange = exchanges_.find(id);
+  if (exchange == nullptr) return;
+  exchange->for_each_on(connection.id(),
+                        [](Attempt& attempt) { attempt.state = Attempt::State::active; });
+  stop_waiting(*exchange);
+}
+
 void Exchanges::on_response(Connection& connection, const Pipeline::Match& match,
                             std::span<const std::uint8_t> message) {
+  look_again_ = true;  // there is room for one more on this connection
   Exchange* found = exchanges_.find(match.exchange);
   if (found == nullptr) return;
   Exchange& exchange = *found;
@@ -165,8 +216,8 @@ void Exchanges::on_response(Connection& connection, const Pipeline::Match& match
     ask_again(exchange);
     return;
   }
-  if (match.verdict == Pipeline::Verdict::formerr && !exchange.without_edns) {
-    exchange.without_edns = true;
+  if (match.verdict == Pipeline::Verdict::formerr && exchange.without_edns_for != upstream) {
+    exchange.without_edns_for = upstream;
     ask_again(exchange);
     return;
   }
@@ -181,14 +232,15 @@ void Exchanges::on_response(Connection& connection, const Pipeline::Match& match
     ask_again(exchange);
     return;
   }
-  if (exchange.without_edns && answer_.rcode != rcode::formerr) pool_.note_no_edns(connection);
+  if (exchange.without_edns_for == upstream && answer_.rcode != rcode::formerr)
+    pool_.note_no_edns(connection);
   finish(exchange, answer_);
 }
 
 // FORMERR to EDNS is worth a try without; SERVFAIL and REFUSED are worth a try elsewhere.
 bool Exchanges::ask_elsewhere_instead(Exchange& exchange, std::uint32_t upstream) {
-  if (answer_.rcode == rcode::formerr && !answer_.edns && !exchange.without_edns) {
-    exchange.without_edns = true;
+  if (answer_.rcode == rcode::formerr && !answer_.edns && exchange.without_edns_for != upstream) {
+    exchange.without_edns_for = upstream;
     return true;
   }
   const bool failure = answer_.rcode == rcode::servfail || answer_.rcode == rcode::refused;
@@ -220,7 +272,7 @@ void Exchanges::retire(Exchange& exchange) {
   for (const Attempt& attempt : exchange.tried()) {
     if (attempt.state != Attempt::State::over) pool_.abandon(attempt.id);
   }
-  if (Waiting::contains(exchange)) waiting_.remove(exchange);
+  stop_waiting(exchange);
   by_age_.remove(exchange);
   exchanges_.erase(exchange.id);
 }

@@ -19,6 +19,13 @@ namespace sotto {
 
 // Why a question has no answer, for an EDE (RFC 8914).
 struct ExchangeFailure {
+  enum class Cause : std::uint8_t {
+    unauthenticated,  // no upstream is who it should be
+    unreachable,      // no connection to any upstream
+    unanswered,       // asked, but no answer in time
+    unusable,         // asked as often as is allowed, without a usable answer
+  };
+  Cause cause;
   std::uint16_t ede_code;
   std::string_view ede_text;  // static storage
 };
@@ -41,14 +48,17 @@ class Exchanges final : public PoolEvents {
   Exchanges(Pool& pool, UpstreamCounters& counters, const Instant& clock_now);
 
   void set_events(ExchangeEvents& events) { events_ = &events; }
-  // From the next exchange on.
-  void set_timeout(Duration timeout) { timeout_ = timeout; }
+  // Also for those in progress, if it ends them sooner.
+  void set_timeout(Duration timeout);
+  Duration timeout() const { return timeout_; }
 
   // token: handed back with the result.
   ExchangeId start(const Question& question, std::uint64_t token);
   const Question& question(ExchangeId id) { return exchanges_.at(id).question; }
 
   std::size_t in_progress() const { return exchanges_.size(); }
+  // Ends all of them; nothing is sent any more.
+  void give_up_all();
 
   // Sends what waits as far as there are connections, then everything to the wire. Last in a turn.
   void end_turn();
@@ -62,17 +72,26 @@ class Exchanges final : public PoolEvents {
                    std::span<const std::uint8_t> message) override;
   void on_lost(Connection& connection, ExchangeId exchange, bool answered_something) override;
   void on_suspect(Connection& connection, ExchangeId exchange) override;
-  void on_change() override { look_again_ = true; }
+  void on_unsuspected(Connection& connection, ExchangeId exchange) override;
+  void on_change() override { look_again_ = pool_changed_ = true; }
 
  private:
   using ByAge = IntrusiveList<Exchange, &Exchange::by_age>;
   using Waiting = IntrusiveList<Exchange, &Exchange::in_waiting>;
 
-  enum class Sending : std::uint8_t { sent, waits, not_worth_waiting, exhausted };
+  enum class Sending : std::uint8_t {
+    sent,
+    waits,
+    waits_constrained,
+    not_worth_waiting,
+    exhausted
+  };
   Sending try_to_send(Exchange& exchange);
   void send(Exchange& exchange, Connection& connection);
   void ask_again(Exchange& exchange);
   void serve_waiting();
+  bool serve(Exchange& exchange);
+  void stop_waiting(Exchange& exchange);
   bool ask_elsewhere_instead(Exchange& exchange, std::uint32_t upstream);
   void give_up(Exchange& exchange, const ExchangeFailure& failure);
   void finish(Exchange& exchange, const Answer& answer);
@@ -87,8 +106,12 @@ class Exchanges final : public PoolEvents {
   SlotMap<Exchange, ExchangeTag> exchanges_;
   ByAge by_age_;
   Waiting waiting_;  // those that need a connection; handed back ones in front
-  bool look_again_ = false;
-  Answer answer_;  // the response being evaluated
+  // Those that wait for an upstream they have not used up, while others might be served; they are
+  // looked at again when the pool changes.
+  Waiting constrained_;
+  bool look_again_ = false;    // somebody who waits may have a chance now
+  bool pool_changed_ = false;  // … even of those in constrained_
+  Answer answer_;              // the response being evaluated
 };
 
 }  // namespace sotto

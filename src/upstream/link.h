@@ -16,6 +16,7 @@ namespace sotto {
 struct LinkClosed {
   FailureKind kind = FailureKind::none;  // none: closed in order by the peer, after the handshake
   std::string reason;                    // for the log, one line
+  bool by_peer = true;                   // false: we closed it
 };
 
 struct LinkReady {

@@ -71,6 +71,7 @@ class TlsLink final : public Link {
   std::optional<Watch> watch_;
   std::optional<LinkClosed> deferred_;
   bool waiting_writable_ = false;
+  bool write_failed_ = false;
   bool ended_ = false;  // no event may follow
 };
 
@@ -176,7 +177,7 @@ void TlsLink::write(std::span<const std::uint8_t> plaintext) {
 }
 
 void TlsLink::send_output() {
-  while (!ended_ && !waiting_writable_) {
+  while (!ended_ && !waiting_writable_ && !write_failed_) {
     const std::span<const std::uint8_t> output = engine_->output();
     if (output.empty()) return;
     const ssize_t count =
@@ -186,6 +187,11 @@ void TlsLink::send_output() {
     } else if (errno == EAGAIN) {
       waiting_writable_ = true;
       watch_->when_writable(later(&TlsLink::on_writable));
+    } else if (errno == EPIPE || errno == ECONNRESET) {
+      // The server closed. What it had answered before is still to be read, and reading ends the
+      // link.
+      write_failed_ = true;
+      return;
     } else if (errno != EINTR) {
       fail_later({FailureKind::transport, describe_errno("connection lost", errno)});
       return;

@@ -65,11 +65,12 @@ Pipeline::Match Pipeline::receive(std::span<const std::uint8_t> message) {
   return match;
 }
 
-void Pipeline::abandon(PipelineSlotId slot_id) {
+bool Pipeline::abandon(PipelineSlotId slot_id) {
   Slot* slot = slots_.find(slot_id);
-  if (slot == nullptr || slot->abandoned) return;
+  if (slot == nullptr || slot->abandoned) return false;
   slot->abandoned = true;
   ++abandoned_;
+  return true;
 }
 
 std::vector<ExchangeId> Pipeline::waiting() {

@@ -55,8 +55,8 @@ class Pipeline {
   Match receive(std::span<const std::uint8_t> message);
 
   // The exchange no longer waits for this attempt; its ID stays taken until answered.
-  // A stale slot is ignored.
-  void abandon(PipelineSlotId slot);
+  // False for a slot that is stale or abandoned already.
+  bool abandon(PipelineSlotId slot);
 
   // Who still waits, in the order the queries were added.
   std::vector<ExchangeId> waiting();

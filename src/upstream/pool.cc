@@ -61,26 +61,40 @@ bool Pool::young(const Connection& connection) const {
   return connection.opening() && now_ - connection.began() < connect_patience;
 }
 
-Connection* Pool::usable_connection(Upstream& upstream) const {
+// on_probation: an endpoint that failed and has not answered since gets one query at a time.
+Connection* Pool::usable_connection(Upstream& upstream, bool on_probation) const {
   for (const auto& endpoint : upstream.endpoints) {
+    const bool unproven = on_probation && endpoint->known_failing;
     for (const auto& connection : endpoint->connections) {
-      if (connection->usable(endpoint->in_flight_max)) return connection.get();
+      const std::size_t room =
+          unproven && connection->answered() == 0 ? std::size_t{1} : endpoint->in_flight_max;
+      if (connection->usable(room)) return connection.get();
     }
   }
   return nullptr;
 }
 
 Pool::Pick Pool::pick(const Exchange& exchange, bool fresh, std::size_t waiting) {
+  bool constrained = false;
   bool may_ask_any = false;
+  Connection* unproven = nullptr;  // better than waiting, if nobody else has a connection
   for (const auto& upstream : upstreams_) {
-    if (!exchange.may_ask(upstream->id)) continue;
+    if (!exchange.may_ask(upstream->id)) {
+      constrained = true;
+      continue;
+    }
     may_ask_any = true;
-    if (Connection* connection = usable_connection(*upstream)) {
+    if (Connection* connection = usable_connection(*upstream, true)) {
       return {Pick::Verdict::use, connection};
     }
-    if (expect_soon(*upstream, fresh, waiting)) return {Pick::Verdict::wait, nullptr, true};
+    if (unproven == nullptr) unproven = usable_connection(*upstream, false);
+    if (unproven == nullptr && expect_soon(*upstream, fresh, waiting)) {
+      return {Pick::Verdict::wait, nullptr, true, constrained};
+    }
   }
-  return {may_ask_any ? Pick::Verdict::wait : Pick::Verdict::exhausted};
+  if (unproven != nullptr) return {Pick::Verdict::use, unproven};
+  return {may_ask_any ? Pick::Verdict::wait : Pick::Verdict::exhausted, nullptr, false,
+          constrained};
 }
 
 // Will this upstream have a usable connection within connect_patience, as far as one can know?
@@ -94,6 +108,9 @@ bool Pool::expect_soon(Upstream& upstream, bool fresh, std::size_t waiting) {
     }
   }
   if (room_soon > waiting) return true;
+  if (connection_count(upstream) >= connections_per_upstream_max && room_soon == 0) {
+    make_room(upstream);
+  }
   const bool may_open = connection_count(upstream) < connections_per_upstream_max;
   for (const auto& endpoint : upstream.endpoints) {
     if (!may_open || endpoint->backoff->snapshot().failing()) continue;
@@ -110,16 +127,35 @@ bool Pool::expect_soon(Upstream& upstream, bool fresh, std::size_t waiting) {
   return room_soon > 0;
 }
 
+// Connections that get no queries any more must not stand in the way of one that would. What they
+// still owe has been asked elsewhere, or will be.
+void Pool::make_room(Upstream& upstream) {
+  Connection* oldest = nullptr;
+  for (const auto& endpoint : upstream.endpoints) {
+    for (const auto& connection : endpoint->connections) {
+      const bool given_up =
+          connection->state() == Connection::State::draining ||
+          (connection->state() == Connection::State::ready && connection->suspect());
+      if (given_up && (oldest == nullptr || connection->began() < oldest->began())) {
+        oldest = connection.get();
+      }
+    }
+  }
+  if (oldest != nullptr) oldest->close();
+}
+
 bool Pool::all_failed_authentication() const {
+  bool any = false;
   for (const auto& upstream : upstreams_) {
     for (const auto& endpoint : upstream->endpoints) {
       if (has_opening(*endpoint)) return false;
       const FailureKind last = endpoint->backoff->snapshot().last_failure();
       if (last == FailureKind::no_route) continue;
       if (last != FailureKind::authentication) return false;
+      any = true;
     }
   }
-  return true;
+  return any;
 }
 
 void Pool::open(Endpoint& endpoint) {
@@ -138,7 +174,8 @@ Connection* Pool::find(ConnectionId id) {
 }
 
 void Pool::abandon(const AttemptId& attempt) {
-  if (Connection* connection = find(attempt.connection)) connection->abandon(attempt.slot);
+  Connection* connection = find(attempt.connection);
+  if (connection != nullptr && connection->abandon(attempt.slot)) counters_.abandoned.add();
 }
 
 void Pool::note_no_edns(Connection& connection) {
@@ -184,12 +221,12 @@ void Pool::on_match(Connection& connection, const Pipeline::Match& match,
 
 void Pool::note_answer(Connection& connection, const Pipeline::Match& match) {
   Endpoint& endpoint = connection.endpoint();
-  if (connection.answered() == 1) {
-    endpoint.backoff->on_answer();
-    if (endpoint.known_failing) {
-      endpoint.known_failing = false;
-      report(UpstreamEvent::Kind::recovered, endpoint);
-    }
+  endpoint.last_answer = now_;
+  if (connection.answered() == 1 || endpoint.known_failing) endpoint.backoff->on_answer();
+  if (endpoint.known_failing) {
+    endpoint.known_failing = false;
+    report(UpstreamEvent::Kind::recovered, endpoint);
+    events_->on_change();  // it is no longer on probation
   }
   if (connection.heard_in_time()) endpoint.upstream->latency.add(now_ - match.sent);
   if (connection.answered() > endpoint.in_flight_max) {
@@ -200,8 +237,9 @@ void Pool::note_answer(Connection& connection, const Pipeline::Match& match) {
 void Pool::on_suspect(Connection& connection) {
   counters_.suspected.add();
   report(UpstreamEvent::Kind::suspect, connection.endpoint());
-  // A connection that never answered says that this endpoint does not work just now.
-  if (connection.answered() == 0) {
+  // A connection that never answered says that this endpoint does not work just now, unless all it
+  // was asked is what had been slow elsewhere.
+  if (connection.answered() == 0 && connection.asked_anew()) {
     note_failure(connection.endpoint(), FailureKind::transport, "connected, but does not answer");
   }
   for (const ExchangeId exchange : connection.waiting()) events_->on_suspect(connection, exchange);
@@ -210,6 +248,9 @@ void Pool::on_suspect(Connection& connection) {
 
 void Pool::on_unsuspected(Connection& connection) {
   report(UpstreamEvent::Kind::unsuspected, connection.endpoint());
+  for (const ExchangeId exchange : connection.waiting()) {
+    events_->on_unsuspected(connection, exchange);
+  }
   events_->on_change();
 }
 
@@ -217,15 +258,22 @@ void Pool::on_closed(Connection& connection, const LinkClosed& closed) {
   Endpoint& endpoint = connection.endpoint();
   const bool useful = connection.answered() > 0;
   const std::vector<ExchangeId> lost = connection.waiting();
-  if (!useful && closed.kind != FailureKind::none) {
+  counters_.lost.add(lost.size());
+  // Closed at once, whether or not there was time to ask something: not to be opened in a circle.
+  const bool turned_away = closed.by_peer && closed.kind == FailureKind::none &&
+                           (!lost.empty() || now_ - connection.began() < backoff_max);
+  // What a younger connection has proven since is not undone by the end of an old one.
+  const bool says_something = !useful && endpoint.last_answer < connection.began();
+  if (says_something && closed.kind != FailureKind::none) {
     note_failure(endpoint, closed.kind, closed.reason);
-  } else if (!useful && !lost.empty()) {
+  } else if (says_something && turned_away) {
     note_failure(endpoint, FailureKind::transport, "closed the connection without an answer");
   } else {
     report(UpstreamEvent::Kind::closed, endpoint, closed.reason);
   }
-  // What is in flight from now on is what this server has shown to answer per connection.
-  if (useful && !lost.empty() && !connection.suspect()) {
+  // What is in flight from now on is what this server has shown to answer per connection. A single
+  // loss is a race with an idle server's close and teaches nothing.
+  if (useful && closed.by_peer && lost.size() > 1) {
     endpoint.in_flight_max = std::min<std::size_t>(endpoint.in_flight_max, connection.answered());
   }
   something_closed_ = true;
@@ -287,8 +335,11 @@ Instant Pool::next_deadline(bool exchanges_wait) const {
     }
     if (exchanges_wait && !has_opening(endpoint)) {
       // One that is due already was looked at in this turn and found no use.
+      // One that does not fail any more may have been freed by another worker since.
       const Backoff backoff = endpoint.backoff->snapshot();
-      if (backoff.failing() && backoff.next_attempt() > now_) {
+      if (!backoff.failing()) {
+        deadline = std::min(deadline, now_ + backoff_first);
+      } else if (backoff.next_attempt() > now_) {
         deadline = std::min(deadline, backoff.next_attempt());
       }
     }

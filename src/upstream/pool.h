@@ -25,7 +25,8 @@ inline constexpr std::size_t connections_per_upstream_max = 8;
 inline constexpr Duration connect_patience = std::chrono::milliseconds{250};
 
 struct UpstreamCounters {
-  Counter sent, resent, answered, late, mismatched, unasked, malformed;
+  // sent + resent = answered + lost + abandoned + those in flight; late ones had been abandoned.
+  Counter sent, resent, answered, lost, abandoned, late, mismatched, unasked, malformed;
   Counter connections, handshakes, resumed, failed_transport, failed_authentication, suspected;
 };
 
@@ -39,6 +40,8 @@ class PoolEvents {
   virtual void on_lost(Connection& connection, ExchangeId exchange, bool answered_something) = 0;
   // The connection is silent: ask elsewhere, but an answer from it would still do.
   virtual void on_suspect(Connection& connection, ExchangeId exchange) = 0;
+  // It is not silent after all.
+  virtual void on_unsuspected(Connection& connection, ExchangeId exchange) = 0;
   // A connection became usable, or one failed: whoever waits should look again.
   virtual void on_change() = 0;
 
@@ -67,7 +70,8 @@ class Pool final : public ConnectionEvents {
     };
     Verdict verdict;
     Connection* connection = nullptr;
-    bool soon = false;  // with wait: an upstream that worked until now is being connected to
+    bool soon = false;         // with wait: an upstream that worked until now is being connected to
+    bool constrained = false;  // with wait: some upstream may not be asked for this exchange
   };
   // A connection for one more query of this exchange; opens connections as needed. waiting: how
   // many exchanges wait for a connection.
@@ -78,8 +82,8 @@ class Pool final : public ConnectionEvents {
 
   // connection: from pick().
   PipelineSlotId send(Connection& connection, ExchangeId exchange, const Question& question,
-                      const QueryShape& shape) {
-    return connection.send(exchange, question, shape, random_);
+                      const QueryShape& shape, bool anew) {
+    return connection.send(exchange, question, shape, anew, random_);
   }
   void abandon(const AttemptId& attempt);
   // The server behind this connection answers only queries without EDNS.
@@ -111,9 +115,10 @@ class Pool final : public ConnectionEvents {
     void reset() { connection = nullptr; }
   };
 
-  Connection* usable_connection(Upstream& upstream) const;
+  Connection* usable_connection(Upstream& upstream, bool on_probation) const;
   bool expect_soon(Upstream& upstream, bool fresh, std::size_t waiting);
   bool young(const Connection& connection) const;
+  void make_room(Upstream& upstream);
   void open(Endpoint& endpoint);
   void note_failure(Endpoint& endpoint, FailureKind kind, std::string_view reason);
   void note_answer(Connection& connection, const Pipeline::Match& match);

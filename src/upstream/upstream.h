@@ -43,6 +43,7 @@ struct Endpoint {
   // What this server answers on one connection before it closes it, as far as it showed.
   std::size_t in_flight_max = pipeline_queries_max;
   bool known_failing = false;  // has been reported to the observer
+  Instant last_answer{};
   std::vector<std::unique_ptr<Connection>> connections;
 };
 

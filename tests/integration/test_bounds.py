@@ -96,9 +96,12 @@ def test_the_counters_add_up(start, fake):
     assert clients["queries"] == sum(clients[kind] for kind in (
         "local", "refused", "malformed", "dropped", "shed", "coalesced", "forwarded"))
     assert clients["coalesced"] + clients["forwarded"] == sum(
-        clients[kind] for kind in ("answered", "failed", "abandoned"))
+        clients[kind] for kind in ("answered", "unauthenticated", "unreachable", "unanswered",
+                                   "unusable", "abandoned"))
     assert (clients["local"], clients["refused"], clients["dropped"]) == (2, 1, 1)
     assert (clients["coalesced"], clients["forwarded"]) == (49, 205)
-    assert (clients["answered"], clients["failed"], clients["abandoned"]) == (251, 2, 1)
+    assert (clients["answered"], clients["unanswered"], clients["abandoned"]) == (251, 2, 1)
     assert upstreams["sent"] + upstreams["resent"] == len(fake.queries)
+    assert upstreams["sent"] + upstreams["resent"] == sum(
+        upstreams[kind] for kind in ("answered", "lost", "abandoned"))
     assert upstreams["answered"] == 202

@@ -191,7 +191,7 @@ TEST_F(ForwarderTest, FailureIsServfailForAllWhoWait) {
   for (const auto& [client, response] : clients_.responses) {
     EXPECT_EQ(load16(response.data() + 2) & flag::rcode_mask, rcode::servfail);
   }
-  EXPECT_EQ(counters_.failed.value(), 2U);
+  EXPECT_EQ(counters_.unreachable.value(), 2U);
 }
 
 TEST_F(ForwarderTest, MoreWaitingQueriesThanTheLimitAreShed) {

@@ -58,7 +58,7 @@ struct Stage {
   LinkScript& link() { return opener.last(); }
   PipelineSlotId ask() {
     const Question question{name_from_text("www.example.")->octets(), rtype::a, rclass::in, {}};
-    const auto slot = connection.send({7, 1}, question, {}, random);
+    const auto slot = connection.send({7, 1}, question, {}, true, random);
     connection.flush();
     return slot;
   }
@@ -165,7 +165,7 @@ TEST(Connection, QueriesOfOneTurnLeaveInOneWrite) {
   Stage stage{State::ready};
   const Question question{name_from_text("a.")->octets(), rtype::a, rclass::in, {}};
   for (std::uint32_t exchange = 0; exchange < 100; ++exchange) {
-    stage.connection.send({exchange, 1}, question, {}, stage.random);
+    stage.connection.send({exchange, 1}, question, {}, true, stage.random);
   }
   EXPECT_EQ(stage.link().writes, 0U);
   stage.connection.flush();

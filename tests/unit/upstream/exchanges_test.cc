@@ -137,6 +137,88 @@ TEST(Exchanges, InFlightIsLimitedToWhatTheServerAnswersPerConnection) {
   EXPECT_TRUE(world.failures.empty());
 }
 
+TEST(Exchanges, QueriesWaitingForRoomAreServedWhenAnswersMakeIt) {
+  World world{{{1}}};
+  for (int query = 0; query < 3; ++query) world.ask();
+  world.become_ready(world.link(0));
+  world.link(0).respond(world.link(0).queries().front().answer());
+  world.die(world.link(0));  // one answered, two lost: one at a time from now on
+  for (int query = 0; query < 100; ++query) world.ask();
+  for (int rounds = 0; world.answers.size() < 103; ++rounds) {
+    ASSERT_LT(rounds, 1'000);
+    for (LinkScript* link : world.open_links(1)) {
+      if (!link->ready) world.become_ready(*link);
+      for (const SeenQuery& query : link->queries()) world.respond(*link, query.answer());
+    }
+  }
+  EXPECT_EQ(world.now, Instant{seconds{1'000}}) << "nobody had to wait for a timer";
+}
+
+TEST(Exchanges, ASingleLossTeachesNothing) {
+  World world{{{1}}};
+  world.ask();
+  world.ask();
+  world.become_ready(world.link(0));
+  world.link(0).respond(world.link(0).queries().front().answer());
+  world.die(world.link(0));
+  for (int query = 0; query < 50; ++query) world.ask();
+  ASSERT_EQ(world.opener.count(), 2U);
+  world.become_ready(world.link(1));
+  EXPECT_EQ(world.link(1).queries().size(), 51U);
+}
+
+TEST(Exchanges, WhatIsNotSilentAfterAllIsNotAskedAgainThere) {
+  World world{{{1}}};
+  const auto token = world.ask();
+  world.become_ready(world.link(0));
+  world.ask("b.example.");
+  const auto queries = world.link(0).queries();
+  world.wait(suspicion_without_samples);
+  world.respond(world.link(0), queries[1].answer());
+  EXPECT_TRUE(world.link(0).queries().empty());
+  world.respond(world.link(0), queries[0].answer(4));
+  EXPECT_EQ(world.answers[token], 4);
+  EXPECT_EQ(world.counters.resent.value(), 0U);
+}
+
+TEST(Exchanges, AShorterTimeoutHoldsForThoseInProgress) {
+  World world{{{1}}};
+  world.exchanges.set_timeout(seconds{10});
+  world.ask();
+  world.exchanges.set_timeout(seconds{1});
+  world.ask("b.example.");
+  world.wait(seconds{1});
+  EXPECT_EQ(world.failures.size(), 2U);
+}
+
+TEST(Exchanges, WithoutARouteQueriesWaitAsWithoutANetwork) {
+  World world{{{1}}};
+  const auto token = world.ask();
+  world.die(world.link(0), FailureKind::no_route);
+  EXPECT_TRUE(world.failures.empty());
+  world.wait(milliseconds{200});
+  ASSERT_GT(world.opener.count(), 1U);
+  world.become_ready(world.opener.last());
+  world.respond(world.opener.last(), world.opener.last().queries().front().answer(8));
+  EXPECT_EQ(world.answers[token], 8);
+}
+
+TEST(Exchanges, SentQueriesAddUp) {
+  World world{{{1}}};
+  for (int query = 0; query < 10; ++query) world.ask("a" + std::to_string(query) + ".example.");
+  world.become_ready(world.link(0));
+  const auto queries = world.link(0).queries();
+  for (std::size_t at = 0; at < 4; ++at) world.link(0).respond(queries[at].answer());
+  world.die(world.link(0));
+  world.wait(seconds{1});
+  world.become_ready(world.opener.last());
+  world.link(1).queries();
+  world.wait(seconds{10});
+  const UpstreamCounters& counted = world.counters;
+  EXPECT_EQ(counted.sent.value() + counted.resent.value(),
+            counted.answered.value() + counted.lost.value() + counted.abandoned.value());
+}
+
 TEST(Exchanges, AWrongAnswerUnderTheRightIdIsAskedAgainAtOnce) {
   World world{{{1}}};
   const auto token = world.ask();

@@ -88,6 +88,72 @@ TEST(Failover, ASilentUpstreamsQueriesAreAskedElsewhere) {
   EXPECT_EQ(world.answers[token], 2);
 }
 
+TEST(Failover, OneThatMayOnlyAskADeadUpstreamDoesNotHoldUpOthers) {
+  World world{{{1}, {2}}};
+  const auto unlucky = world.ask("unlucky.example.");
+  for (std::size_t sends = 0; sends < sends_per_upstream_max; ++sends) {
+    while (world.open_links(1).empty()) world.wait(milliseconds{10});
+    LinkScript& link = *world.open_links(1).front();
+    world.become_ready(link);
+    world.die(link, FailureKind::none);
+    for (LinkScript* other : world.open_links(2)) world.die(*other);
+  }
+  const auto lucky = world.ask("lucky.example.");
+  for (int step = 0; step < 30 && !world.answers.contains(lucky); ++step) {
+    world.wait(milliseconds{10});
+    for (LinkScript* link : world.open_links(2)) world.die(*link);
+    for (LinkScript* link : world.open_links(1)) {
+      if (!link->ready) world.become_ready(*link);
+      for (const SeenQuery& query : link->queries()) world.respond(*link, query.answer(1));
+    }
+  }
+  EXPECT_EQ(world.answers[lucky], 1);
+  EXPECT_FALSE(world.answers.contains(unlucky));
+}
+
+TEST(Failover, AnUpstreamOnProbationGetsOneQueryAtATime) {
+  World world{{{1}, {2}}};
+  world.ask();
+  world.die(world.link(0));
+  world.become_ready(world.link(1));
+  world.respond(world.link(1), world.link(1).queries().front().answer(2));
+  world.wait(milliseconds{200});
+  world.ask();  // opens the probe
+  LinkScript& probe = *world.open_links(1).front();
+  world.become_ready(probe);
+  for (int query = 0; query < 10; ++query) world.ask("q" + std::to_string(query) + ".example.");
+  const auto probing = probe.queries();
+  EXPECT_EQ(probing.size(), 1U);
+  world.respond(probe, probing.front().answer(1));
+  for (int query = 0; query < 10; ++query) world.ask("r" + std::to_string(query) + ".example.");
+  EXPECT_EQ(probe.queries().size(), 10U);
+}
+
+TEST(Failover, ASlowNameDoesNotMakeItsUpstreamFail) {
+  World world{{{1}, {2}}};
+  world.ask("quick.example.");
+  world.become_ready(world.link(0));
+  world.respond(world.link(0), world.link(0).queries().front().answer(1));
+  world.ask("slow.example.");
+  for (int step = 0; step < 20; ++step) {
+    world.wait(milliseconds{100});
+    for (LinkScript* link : world.open_links(1)) {
+      if (!link->ready) world.become_ready(*link);
+    }
+  }
+  EXPECT_EQ(world.count(UpstreamEvent::Kind::failed), 0U);
+}
+
+TEST(Failover, OnlyTheUpstreamThatKnowsNoEdnsIsAskedWithout) {
+  World world{{{1}, {2}}};
+  world.ask();
+  world.become_ready(world.link(0));
+  world.respond(world.link(0), world.link(0).queries().front().response(rcode::formerr));
+  world.respond(world.link(0), world.link(0).queries().front().response(rcode::servfail));
+  world.become_ready(world.link(1));
+  EXPECT_TRUE(world.link(1).queries().front().has_edns());
+}
+
 TEST(Failover, ServfailIsTriedOnceElsewhere) {
   World world{{{1}, {2}}};
   const auto token = world.ask();

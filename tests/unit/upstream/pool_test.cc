@@ -70,6 +70,61 @@ TEST(Pool, AServerThatAcceptsAndClosesIsBackedOffFrom) {
   EXPECT_EQ(world.failures.size(), 1U) << "three sends, then the end";
 }
 
+TEST(Pool, AServerThatClosesBeforeAnythingIsAskedIsBackedOffFrom) {
+  World world{{{1}}};
+  world.ask();
+  for (int round = 0; round < 100; ++round) {
+    for (LinkScript* link : world.open_links(1)) {
+      link->ready = true;
+      link->events->on_tcp_connected();
+      LinkEvents* events = link->events;
+      events->on_link_ready({});
+      link->die(FailureKind::none);  // in the same turn
+      world.end_turn();
+    }
+    world.wait(milliseconds{10});
+  }
+  EXPECT_LE(world.opener.count(), 20U);
+}
+
+TEST(Pool, SilentConnectionsMakeRoomForANewOne) {
+  World world{{{1}}};
+  world.ask();
+  world.become_ready(world.link(0));
+  world.respond(world.link(0), world.link(0).queries().front().answer());
+  for (std::size_t silent = 0; silent < connections_per_upstream_max + 2; ++silent) {
+    world.ask("q" + std::to_string(silent) + ".example.");
+    for (LinkScript* link : world.open_links(1)) {
+      if (!link->ready) world.become_ready(*link);
+    }
+    world.wait(suspicion_max);
+  }
+  const auto token = world.ask("last.example.");
+  world.wait(milliseconds{100});
+  for (LinkScript* link : world.open_links(1)) {
+    if (!link->ready) world.become_ready(*link);
+    for (const SeenQuery& query : link->queries()) {
+      if (query.name() == "last.example.") world.respond(*link, query.answer(7));
+    }
+  }
+  EXPECT_EQ(world.answers[token], 7);
+  EXPECT_LE(world.open_links(1).size(), connections_per_upstream_max);
+}
+
+TEST(Pool, AnOldConnectionsEndDoesNotUndoWhatAYoungerOneProved) {
+  World world{{{1}}};
+  world.ask();
+  world.become_ready(world.link(0));
+  world.wait(suspicion_without_samples + milliseconds{100});
+  ASSERT_EQ(world.opener.count(), 2U);
+  world.become_ready(world.link(1));
+  world.respond(world.link(1), world.link(1).queries().front().answer());
+  const std::size_t failed = world.count(UpstreamEvent::Kind::failed);
+  world.wait(suspect_lifetime);
+  EXPECT_FALSE(world.link(0).open());
+  EXPECT_EQ(world.count(UpstreamEvent::Kind::failed), failed);
+}
+
 TEST(Pool, AConnectionSurvivesAReloadThatKeepsItsEndpoint) {
   World world{{{1}, {2}}};
   world.ask();

@@ -67,7 +67,7 @@ struct LinkScript {
   void die(FailureKind kind, std::string reason = "scripted") {
     LinkEvents* told = events;
     events = nullptr;
-    told->on_link_closed({kind, std::move(reason)});
+    told->on_link_closed({kind, std::move(reason), true});
   }
   void deliver(std::span<const std::uint8_t> octets) {
     std::memcpy(events->plaintext_space(octets.size()).data(), octets.data(), octets.size());
