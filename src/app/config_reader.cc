@@ -34,6 +34,13 @@ void apply_override(Draft& draft, const Override& given) {
   for (const Option& option : options()) {
     if (option.flag != given.flag || option.flag == upstream_flag) continue;
     const Value value = value_of(option, given);
+    if (option.kind == Option::Kind::file && value.text.empty()) {
+      // "--ca-file $UNSET" must not quietly mean the system's store.
+      draft.errors.push_back({value.place,
+                              "the name of the file is empty; leave it out for the "
+                              "system's certificates"});
+      continue;
+    }
     if (!check_range(option, value, value.text, draft.errors)) continue;
     option.set(draft, draft.upstream_default, value);
   }

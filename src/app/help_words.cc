@@ -91,12 +91,12 @@ std::vector<HelpRow> query_exit_code_rows() {
 std::vector<HelpRow> example_rows() {
   return {{"sotto --listen 0.0.0.0:53 --upstream quad9",
            "Serve the local networks on port 53 through Quad9."},
-          {"sotto query example.com AAAA", "Ask the sotto that runs on this host."},
+          {"sotto query example.com AAAA", "Ask sotto where it listens by default."},
           {"sotto check --config sotto.toml", "Show what this file means."}};
 }
 
 std::vector<HelpRow> query_example_rows() {
-  return {{"sotto query example.com AAAA", "Ask the sotto that runs on this host."},
+  return {{"sotto query example.com AAAA", "Ask sotto where it listens by default."},
           {"sotto query @[::1]:5053 example.com MX --tcp --dnssec", "Over TCP, with signatures."},
           {"sotto query @tls://9.9.9.9#dns.quad9.net example.com",
            "Over TLS, past sotto, to compare."}};

@@ -19,8 +19,18 @@ void complain(Draft& draft, const Text& element, std::string_view what,
 void complain_of_address(Draft& draft, const Text& element) {
   const auto ip = IpAddress::parse(element.text);
   if (!ip) return complain(draft, element, "not an address and port", "write \"127.0.0.1:53\"");
+  if (!ip->is_v4()) {  // its last group may have been meant as the port
+    return complain(draft, element, "an IPv6 address needs brackets and a port",
+                    "write \"[::1]:53\"");
+  }
   const std::string fixed = SocketAddress{*ip, 53}.text();
   complain(draft, element, "the port is missing", "write \"" + fixed + "\"");
+}
+
+// Would binding both fail? A wildcard covers every address of its family.
+bool collide(const SocketAddress& one, const SocketAddress& other) {
+  if (one.port != other.port || one.ip.is_v4() != other.ip.is_v4()) return false;
+  return one.ip == other.ip || one.ip.is_unspecified() || other.ip.is_unspecified();
 }
 
 std::vector<ListenAddress> parse_listen(Draft& draft, const Value& value) {
@@ -35,10 +45,14 @@ std::vector<ListenAddress> parse_listen(Draft& draft, const Value& value) {
       complain(draft, element, "port 0 cannot be listened on", "the port of DNS is 53");
       continue;
     }
-    const bool known = std::any_of(addresses.begin(), addresses.end(),
-                                   [&](const ListenAddress& a) { return a.address == *address; });
-    if (known) {
+    const auto known =
+        std::find_if(addresses.begin(), addresses.end(),
+                     [&](const ListenAddress& other) { return collide(other.address, *address); });
+    if (known != addresses.end() && known->address == *address) {
       complain(draft, element, "this address is listed twice");
+    } else if (known != addresses.end()) {
+      complain(draft, element, "this address and another one collide",
+               "\"" + known->address.text() + "\" is listed too, and one of them covers the other");
     } else {
       addresses.push_back({*address, false});
     }
@@ -134,10 +148,11 @@ void set_policy_allow(Draft& draft, UpstreamConfig&, const Value& value) {
     }
     const std::size_t slash = element.text.find('/');
     const bool address = IpAddress::parse(element.text.substr(0, slash)).has_value();
-    complain(draft, element, "not a network",
-             address && slash != std::string::npos
-                 ? "the bits behind the prefix must be zero, as in \"10.0.0.0/8\" or \"fd00::/8\""
-                 : "write \"10.0.0.0/8\", \"fd00::/8\" or \"192.0.2.1\"");
+    complain(
+        draft, element, "not a network",
+        address && slash != std::string::npos
+            ? "write \"10.0.0.0/8\" or \"fd00::/8\": at most 32 or 128 bits, and zeros behind them"
+            : "write \"10.0.0.0/8\", \"fd00::/8\" or \"192.0.2.1\"");
   }
   if (value.list.empty()) {
     draft.errors.push_back({value.place,

@@ -93,7 +93,7 @@ int serve(const ConfigSource& source) {
   Log log(loaded->config.log);
   auto sockets = open_sockets(loaded->config, log);
   if (!sockets) {
-    std::fprintf(stderr, "sotto: %s\n", sockets.error().c_str());
+    log.error("listen.failed", sockets.error());
     return exit_failed;
   }
   log.info("started", version_text(),
@@ -104,8 +104,9 @@ int serve(const ConfigSource& source) {
   Server server(log, std::move(*loaded), std::move(*sockets));
   server.start();
   serve_until_stopped(signals, server, source, log);
-  if (!drain(signals, server)) std::_Exit(exit_stopped);
-  return exit_stopped;
+  if (drain(signals, server)) return exit_stopped;
+  std::fputs("sotto: stopped by a second signal with queries in progress\n", stderr);
+  std::_Exit(exit_failed);
 }
 
 }  // namespace sotto

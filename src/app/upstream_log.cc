@@ -1,5 +1,6 @@
 #include "app/upstream_log.h"
 
+#include <algorithm>
 #include <string>
 
 namespace sotto {
@@ -28,6 +29,8 @@ void UpstreamLog::on_upstream_event(const UpstreamEvent& event) {
       on_failed(event);
       return;
     case UpstreamEvent::Kind::recovered:
+      failing_.erase(address);
+      down_.erase(std::string(name));
       log_.info("upstream.recovered", "answers again", {{"upstream", name}, {"address", address}});
       return;
     case UpstreamEvent::Kind::discarded:
@@ -41,27 +44,42 @@ void UpstreamLog::on_upstream_event(const UpstreamEvent& event) {
   }
 }
 
+bool UpstreamLog::all_failing(const Upstream& upstream) const {
+  return std::all_of(upstream.endpoints.begin(), upstream.endpoints.end(), [this](const auto& one) {
+    return one && failing_.contains(one->spec.identity.endpoint.text());
+  });
+}
+
 void UpstreamLog::on_failed(const UpstreamEvent& event) {
   const std::string_view name = event.upstream.spec.name;
   const std::string address = event.endpoint.spec.identity.endpoint.text();
   const std::string expected = event.endpoint.spec.identity.expected();
+  const auto known = failing_.find(address);
+  const bool told = known != failing_.end() && known->second == event.detail;
+  failing_.insert_or_assign(address, std::string(event.detail));
   switch (event.failure) {
     case FailureKind::authentication:
-      log_.error("upstream.unauthenticated", "not used: it cannot be authenticated",
+      log_.write(told ? LogLevel::debug : LogLevel::error, "upstream.unauthenticated",
+                 "not used: it cannot be authenticated",
                  {{"upstream", name},
                   {"address", address},
                   {"expected", expected},
                   {"reason", event.detail}});
-      return;
+      break;
     case FailureKind::no_route:  // a host with one address family is not in trouble
       log_.debug("upstream.no_route", "no route to this address",
                  {{"upstream", name}, {"address", address}});
-      return;
+      break;
     case FailureKind::transport:
     case FailureKind::none:
-      log_.warning("upstream.failed", "cannot be used just now",
-                   {{"upstream", name}, {"address", address}, {"reason", event.detail}});
-      return;
+      log_.write(told ? LogLevel::debug : LogLevel::warning, "upstream.failed",
+                 "cannot be used just now",
+                 {{"upstream", name}, {"address", address}, {"reason", event.detail}});
+      break;
+  }
+  if (all_failing(event.upstream) && down_.insert(std::string(name)).second) {
+    log_.warning("upstream.down", "none of its addresses can be used",
+                 {{"upstream", name}, {"reason", event.detail}});
   }
 }
 

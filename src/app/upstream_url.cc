@@ -142,7 +142,10 @@ tl::expected<UpstreamTarget, UrlFault> parse_upstream(std::string_view text) {
     return fault("the authentication name is not a host name", "write tls://ADDRESS#dns.example");
   }
   SocketAddress endpoint{IpAddress{}, dot_port};
-  if (const auto address = IpAddress::parse(host)) {
+  if (const auto address = IpAddress::parse(host); address && !address->is_v4()) {
+    // "2620:fe::fe:853" could mean a port, and would be another address.
+    return fault("an IPv6 address needs brackets", "write tls://[ADDRESS]:853 or tls://[ADDRESS]");
+  } else if (address) {
     endpoint.ip = *address;
   } else if (const auto parsed = SocketAddress::parse(host, dot_port)) {
     endpoint = *parsed;

@@ -101,3 +101,18 @@ def test_the_log_is_complete_at_the_end(start, fake):
     assert sotto.stop() == 0
     wait_for(lambda: sotto.log().strip(), "the log")
     assert any(word in sotto.log().splitlines()[-1].lower() for word in ("stop", "end", "bye"))
+
+
+def test_an_outage_is_told_once_and_its_end_too(start, fake):
+    """Changes of state, not attempts: 50 attempts are one line."""
+    sotto = start(fake, log={"level": "info"}, query_timeout="1s")
+    sotto.assert_right("before.example.")
+    fake.go_down()
+    for index in range(3):
+        sotto.ask(f"down-{index}.example.")
+    fake.start_listening()
+    sotto.assert_right("after.example.")
+    log = sotto.log()
+    assert log.count("Connection refused") == 2, "the address, and that it was the only one"
+    assert log.count("upstream.down") == 1
+    assert log.count("upstream.recovered") == 1

@@ -136,11 +136,16 @@ const Fault faults[] = {
     {"nothing to listen on", "[listen]\nudp = []\ntcp = []\n",
      "s.toml:3:7: udp and tcp are both switched off; give one of them an address\n"},
     {"networks", "[policy]\nallow = [\"10.0.0.1/8\", \"home\"]\n",
-     "s.toml:2:10: not a network (\"10.0.0.1/8\"); the bits behind the prefix must be zero, as "
-     "in "
-     "\"10.0.0.0/8\" or \"fd00::/8\"\n"
+     "s.toml:2:10: not a network (\"10.0.0.1/8\"); write \"10.0.0.0/8\" or \"fd00::/8\": at "
+     "most 32 or 128 bits, and zeros behind them\n"
      "s.toml:2:24: not a network (\"home\"); write \"10.0.0.0/8\", \"fd00::/8\" or "
      "\"192.0.2.1\"\n"},
+    {"a wildcard covers the other address",
+     "[listen]\nudp = [\"0.0.0.0:53\", \"[::]:53\", \"127.0.0.1:53\"]\ntcp = []\n",
+     "s.toml:2:33: this address and another one collide (\"127.0.0.1:53\"); \"0.0.0.0:53\" is "
+     "listed too, and one of them covers the other\n"},
+    {"an IPv6 address without brackets", "[listen]\nudp = [\"::1:53\"]\ntcp = []\n",
+     "s.toml:2:8: an IPv6 address needs brackets and a port (\"::1:53\"); write \"[::1]:53\"\n"},
     {"nobody may ask", "[policy]\nallow = []\n",
      "s.toml:2:9: policy.allow is empty, so nobody could ask; name networks, or leave it out for "
      "the local ones\n"},

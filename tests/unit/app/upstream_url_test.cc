@@ -24,7 +24,6 @@ TEST(UpstreamUrl, ReadsAddressPortAndName) {
        "tls://9.9.9.9#dns.quad9.net"},
       {"tls://[2001:db8::1]", "[2001:db8::1]:853", "", "tls://[2001:db8::1]"},
       {"tls://[2001:db8::1]:54#x", "[2001:db8::1]:54", "x", "tls://[2001:db8::1]:54#x"},
-      {"tls://2001:db8::1", "[2001:db8::1]:853", "", "tls://[2001:db8::1]"},
   };
   for (const Case& c : cases) {
     const auto target = parse_upstream(c.text);
@@ -42,6 +41,9 @@ struct Fault {
   const char* message;
 };
 const Fault faults[] = {
+    {"tls://2620:fe::fe:853#dns.quad9.net",
+     "an IPv6 address needs brackets (\"tls://2620:fe::fe:853#dns.quad9.net\"); write "
+     "tls://[ADDRESS]:853 or tls://[ADDRESS]"},
     {"udp://9.9.9.9",
      "a plain DNS upstream cannot be authenticated (\"udp://9.9.9.9\"); write "
      "\"tls://9.9.9.9#dns.quad9.net\" for DNS over TLS"},
