@@ -13,6 +13,7 @@
 namespace {
 
 constexpr int exit_clean = 0;
+constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
 void print(std::FILE* stream, const std::string& text) {
@@ -66,5 +67,8 @@ int run(const sotto::CommandLine& line) {
 int main(int argc, char** argv) {
   const auto line = sotto::parse_command_line({argv + 1, argv + argc});
   if (!line) return usage_error(line.error(), "sotto --help");
-  return run(*line);
+  const int code = run(*line);
+  // Nobody read what was asked for: a full disk, say.
+  if (std::fflush(stdout) != 0 && code == exit_clean) return exit_failed;
+  return code;
 }

@@ -78,6 +78,20 @@ def test_usage_errors_exit_with_2(arguments):
     assert result.returncode == 2 and result.stderr
 
 
+def test_a_ca_file_that_cannot_be_read_is_wrong_usage(tmp_path):
+    done = run("@tls://127.0.0.1:9#dns.test", "localhost", "--ca-file",
+               str(tmp_path / "none"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("sotto: no certificate can be read from the CA file")
+
+
+def test_output_that_cannot_be_written_is_a_failure():
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([str(binary()), "check"], stdout=full, check=False,
+                              env=environment())
+    assert done.returncode == 1
+
+
 def test_truncation_over_udp_is_retried_over_tcp_or_said(shared, upstream, server):
     upstream.answer = answers.of_size(5_000)
     result = run(server, "long.example", "TXT")

@@ -2,12 +2,14 @@
 
 #include <cstdio>
 
+#include "app/config_error.h"
 #include "app/query/message_text.h"
 #include "app/query/query_io.h"
 #include "app/query/query_message.h"
 #include "app/query/record_types.h"
 #include "app/text.h"
 #include "base/random.h"
+#include "transport/tls_credentials.h"
 
 namespace sotto {
 
@@ -61,6 +63,14 @@ std::string footer(const QueryOptions& options, Transport transport, const Query
 }  // namespace
 
 int run_query(const QueryOptions& options) {
+  if (options.server.transport == Transport::tls && !options.ca_file.empty() &&
+      !TlsTrust::load(options.ca_file)) {
+    std::fprintf(stderr, "sotto: %s\n",
+                 complaint("no certificate can be read from the CA file", options.ca_file,
+                           "it must hold certificates in PEM form")
+                     .c_str());
+    return 2;
+  }
   Random random;
   const Instant begin = monotonic_now();
   const Instant deadline = begin + options.timeout;
