@@ -78,7 +78,6 @@ class Connection final : public LinkEvents {
            pipeline_.outstanding() < in_flight_max;
   }
   std::uint64_t answered() const { return answered_; }
-  std::uint64_t sent() const { return sent_; }
   // Queries no other connection had been given before: they tell more than repetitions of slow
   // ones.
   bool asked_anew() const { return asked_anew_; }
