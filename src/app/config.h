@@ -54,6 +54,8 @@ struct UpstreamConfig {
   bool padding = true;
 };
 
+inline constexpr std::string_view control_socket_auto = "auto";
+
 struct Config {
   struct Listen {
     std::vector<ListenAddress> udp;
@@ -72,6 +74,17 @@ struct Config {
     bool test_name = true;  // … and test. (RFC 6761 §6.2)
   } policy;
 
+  struct Cache {
+    std::size_t size_octets = std::size_t{128} << 20U;  // all workers together; 0 keeps nothing
+    std::chrono::seconds ttl_min{0};
+    std::chrono::seconds ttl_max{86'400};
+    std::chrono::seconds negative_ttl_max{3'600};
+    std::chrono::milliseconds stale_max_age{86'400'000};  // 0: no stale answers
+    unsigned prefetch_percent = 10;                       // of upstream queries; 0: no prefetch
+    std::string file;                                     // empty: not kept across restarts
+    std::chrono::milliseconds save_interval{900'000};     // 0: saved at a clean stop only
+  } cache;
+
   struct Tcp {
     std::chrono::milliseconds idle_timeout{10'000};
     std::size_t connections_max = 10'000;            // per worker
@@ -82,6 +95,11 @@ struct Config {
     LogLevel level = LogLevel::info;
     LogFormat format = LogFormat::text;
   } log;
+
+  struct Control {
+    // A path; "auto": chosen by how sotto was started (app/control_path.h); empty: no socket.
+    std::string socket{control_socket_auto};
+  } control;
 };
 
 }  // namespace sotto

@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 
+#include "app/duration.h"
 #include "app/option_setters.h"
 #include "app/providers.h"
 #include "app/text.h"
@@ -123,6 +124,21 @@ void finish_listen(Draft& draft) {
   }
 }
 
+// A floor above a ceiling leaves no TTL that would be right.
+void check_ttls(Draft& draft) {
+  const Config::Cache& cache = draft.config.cache;
+  const auto check = [&](std::string_view ceiling, std::chrono::seconds ttl) {
+    if (cache.ttl_min <= ttl) return;
+    const std::string fix = "lower it to at most " + toml_string(duration_text(ttl)) +
+                            ", or raise " + std::string(ceiling);
+    draft.errors.push_back(
+        {draft.cache_ttl_min,
+         complaint("ttl_min is above " + std::string(ceiling), duration_text(cache.ttl_min), fix)});
+  };
+  check("ttl_max", cache.ttl_max);
+  check("negative_ttl_max", cache.negative_ttl_max);
+}
+
 }  // namespace
 
 Draft read_config(const std::optional<ConfigText>& file, std::span<const Override> overrides) {
@@ -133,6 +149,7 @@ Draft read_config(const std::optional<ConfigText>& file, std::span<const Overrid
   toml.apply_settings(draft);
   for (const Override& given : overrides) apply_override(draft, given);
   finish_listen(draft);
+  check_ttls(draft);
 
   Upstreams of_file;
   toml.read_upstreams(draft, of_file.configs, of_file.places);

@@ -12,10 +12,11 @@ struct Unit {
   std::int64_t milliseconds;
 };
 
-constexpr std::array<Unit, 4> units{{{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}}};
+constexpr std::array<Unit, 5> units{
+    {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
 
 constexpr std::int64_t duration_max = std::int64_t{366} * 24 * 3'600'000;
-constexpr std::size_t digits_max = 12;  // keeps thousandths × an hour far inside 64 bits
+constexpr std::size_t digits_max = 12;  // keeps thousandths × a day far inside 64 bits
 constexpr std::size_t decimals_max = 3;
 
 }  // namespace
@@ -51,6 +52,10 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
 std::string duration_text(std::chrono::milliseconds duration) {
   const std::int64_t count = duration.count();
   if (count != 0 && count < 1'000) return std::to_string(count) + "ms";
+  for (auto unit = units.rbegin(); count != 0 && unit->milliseconds > 1'000; ++unit) {
+    if (count % unit->milliseconds != 0) continue;
+    return std::to_string(count / unit->milliseconds) + std::string(unit->name);
+  }
   std::string text = std::to_string(count / 1'000);
   if (std::int64_t rest = count % 1'000; rest != 0) {
     std::string decimals = std::to_string(1'000 + rest).substr(1);

@@ -9,10 +9,11 @@
 
 namespace sotto {
 
-// Units ms, s, m, h; up to three decimals, a whole number of milliseconds; at most a year.
+// Units ms, s, m, h, d; up to three decimals, a whole number of milliseconds; at most a year.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
-// The shortest form that parse_duration() reads back: "250ms" below a second, then "4.5s".
+// As parse_duration() reads it back, in the largest unit that needs no decimals, "1d", "90s"; but
+// "250ms" below a second and "4.5s" above.
 std::string duration_text(std::chrono::milliseconds duration);
 
 }  // namespace sotto

@@ -12,7 +12,8 @@ namespace sotto {
 namespace {
 
 constexpr std::array<std::string_view, 3> durations_words{
-    "Durations are strings with a unit: \"250ms\", \"4.5s\", \"1m\", \"1h\".",
+    "Durations are strings with a unit: \"250ms\", \"4.5s\", \"1m\", \"1h\", \"1d\". Sizes are "
+    "strings with a unit, \"512KiB\", \"128MiB\", \"1GiB\", or numbers of octets.",
     "A relative file name starts at the directory of the configuration file.",
     "An unknown key, a wrong type or a value out of range is an error with its line and column; "
     "nothing starts until all of them are right."};
@@ -36,6 +37,12 @@ constexpr std::string_view section_words(std::string_view section) {
            "ones too. Without any [[upstream]] there are two: cloudflare, then quad9.";
   }
   if (section == "policy") return "Who may ask, and what is answered here.";
+  if (section == "cache") {
+    return "Answers kept in memory, shared by all workers. What is kept, for how long and what "
+           "happens in an outage is in the manual's chapter on the cache.";
+  }
+  if (section == "cache.stale") return "Expired answers for when nothing better can be had.";
+  if (section == "control") return "How sotto cache reaches the running sotto.";
   if (section == "tcp") return "Limits on clients' TCP connections.";
   if (section == "log") return "What is told, and how.";
   return "These stand at the top of the file, before the first section.";

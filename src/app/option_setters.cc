@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/duration.h"
 #include "app/providers.h"
 #include "app/text.h"
 #include "app/upstream_url.h"
@@ -10,6 +11,9 @@
 namespace sotto {
 
 namespace {
+
+// unix(7): sun_path with its final zero.
+constexpr std::size_t unix_socket_path_octets_max = 107;
 
 void complain(Draft& draft, const Text& element, std::string_view what,
               std::string_view suggestion = {}) {
@@ -71,6 +75,28 @@ void set_listen(Draft& draft, std::vector<ListenAddress>& addresses, bool& given
   addresses = std::move(parsed);
 }
 
+// Independent of where sotto is started: a path in the file starts at the file.
+std::string absolute_path(const Value& value) {
+  std::filesystem::path path(value.text);
+  if (value.text.empty()) return {};
+  if (path.is_relative() && value.place.in_file()) {
+    path = std::filesystem::path(value.place.source).parent_path() / path;
+  }
+  std::error_code failed;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, failed);
+  if (!failed) path = absolute.lexically_normal();
+  return path.string();
+}
+
+void set_ttl(Draft& draft, std::chrono::seconds& ttl, const Value& value) {
+  const std::chrono::milliseconds given{value.number};
+  ttl = std::chrono::floor<std::chrono::seconds>(given);
+  if (ttl == given) return;
+  const std::string suggestion = "write " + toml_string(duration_text(ttl));
+  draft.errors.push_back(
+      {value.place, complaint("TTLs are whole seconds", duration_text(given), suggestion)});
+}
+
 }  // namespace
 
 void set_listen_udp(Draft& draft, UpstreamConfig&, const Value& value) {
@@ -125,16 +151,7 @@ void set_upstream_pins(Draft& draft, UpstreamConfig& upstream, const Value& valu
 }
 
 void set_upstream_ca_file(Draft& draft, UpstreamConfig& upstream, const Value& value) {
-  std::filesystem::path path(value.text);
-  if (!value.text.empty()) {
-    if (path.is_relative() && value.place.in_file()) {
-      path = std::filesystem::path(value.place.source).parent_path() / path;
-    }
-    std::error_code failed;
-    const std::filesystem::path absolute = std::filesystem::absolute(path, failed);
-    if (!failed) path = absolute.lexically_normal();
-  }
-  upstream.ca_file = path.string();
+  upstream.ca_file = absolute_path(value);
   draft.ca_files[upstream.ca_file] = value.place;
 }
 
@@ -159,6 +176,33 @@ void set_policy_allow(Draft& draft, UpstreamConfig&, const Value& value) {
                             "policy.allow is empty, so nobody could ask; name networks, or leave "
                             "it out for the local ones"});
   }
+}
+
+void set_cache_ttl_min(Draft& draft, UpstreamConfig&, const Value& value) {
+  set_ttl(draft, draft.config.cache.ttl_min, value);
+  draft.cache_ttl_min = value.place;
+}
+
+void set_cache_ttl_max(Draft& draft, UpstreamConfig&, const Value& value) {
+  set_ttl(draft, draft.config.cache.ttl_max, value);
+}
+
+void set_cache_negative_ttl_max(Draft& draft, UpstreamConfig&, const Value& value) {
+  set_ttl(draft, draft.config.cache.negative_ttl_max, value);
+}
+
+void set_cache_file(Draft& draft, UpstreamConfig&, const Value& value) {
+  draft.config.cache.file = absolute_path(value);
+}
+
+void set_control_socket(Draft& draft, UpstreamConfig&, const Value& value) {
+  std::string& socket = draft.config.control.socket;
+  socket = value.text == control_socket_auto ? value.text : absolute_path(value);
+  if (socket.size() <= unix_socket_path_octets_max) return;
+  draft.errors.push_back(
+      {value.place, complaint("the path is too long for a socket", socket,
+                              "it may have " + std::to_string(unix_socket_path_octets_max) +
+                                  " octets and has " + std::to_string(socket.size()))});
 }
 
 std::string listen_text(const std::vector<ListenAddress>& addresses) {

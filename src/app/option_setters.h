@@ -16,6 +16,11 @@ void set_upstream_url(Draft& draft, UpstreamConfig& upstream, const Value& value
 void set_upstream_pins(Draft& draft, UpstreamConfig& upstream, const Value& value);
 void set_upstream_ca_file(Draft& draft, UpstreamConfig& upstream, const Value& value);
 void set_policy_allow(Draft& draft, UpstreamConfig& upstream, const Value& value);
+void set_cache_ttl_min(Draft& draft, UpstreamConfig& upstream, const Value& value);
+void set_cache_ttl_max(Draft& draft, UpstreamConfig& upstream, const Value& value);
+void set_cache_negative_ttl_max(Draft& draft, UpstreamConfig& upstream, const Value& value);
+void set_cache_file(Draft& draft, UpstreamConfig& upstream, const Value& value);
+void set_control_socket(Draft& draft, UpstreamConfig& upstream, const Value& value);
 
 std::string listen_text(const std::vector<ListenAddress>& addresses);
 std::string url_text(const UpstreamConfig& upstream);

@@ -22,8 +22,8 @@ struct Text {
 // One setting as it was given, its type already right.
 struct Value {
   Place place;
-  std::int64_t number = 0;  // boolean, integer ("auto": 0), duration in milliseconds
-  std::string text;         // choice, file
+  std::int64_t number = 0;  // boolean, integer ("auto": 0), octets, duration in milliseconds
+  std::string text;         // choice, file ("auto" as it is)
   std::vector<Text> list;
 };
 
@@ -34,6 +34,7 @@ struct Draft {
   bool udp_given = false;
   bool tcp_given = false;
   Place listen_off;                       // where the file switched a transport off
+  Place cache_ttl_min;                    // where it was given
   std::map<std::string, Place> ca_files;  // where each was named
   std::vector<ConfigError> errors;
 };
@@ -44,8 +45,10 @@ struct Option {
     integer,
     integer_or_auto,
     duration,
+    octets,
     choice,
     file,
+    file_or_auto,
     list,          // of strings
     text_or_list,  // one string stands for a list of one
   };
@@ -55,8 +58,9 @@ struct Option {
   // [upstream_default].
   std::string_view key;
   Kind kind;
-  std::int64_t minimum = 0;  // of integers, and of durations in milliseconds
+  std::int64_t minimum = 0;  // of integers, octets, and of durations in milliseconds
   std::int64_t maximum = 0;
+  bool or_zero = false;       // 0 is allowed below the minimum too
   std::string_view standard;  // the default, as TOML
   Applies applies = Applies::on_reload;
   std::span<const std::string_view> choices = {};
@@ -71,7 +75,7 @@ struct Option {
   std::string_view help;  // sentences
 
   bool of_upstream() const { return key.starts_with("upstream."); }
-  std::string_view section() const;  // "tcp", or empty
+  std::string_view section() const;  // "tcp", "cache.stale", or empty
   std::string_view leaf() const;     // "idle_timeout"
   std::string type_text() const;     // "duration", "list of ADDR:PORT"
   std::string range_text() const;    // "from 1 to 256", "one of debug, info"; may be empty

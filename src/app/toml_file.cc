@@ -4,6 +4,7 @@
 #include <toml++/toml.h>
 
 #include "app/duration.h"
+#include "app/octets.h"
 #include "app/text.h"
 
 namespace sotto {
@@ -25,13 +26,16 @@ class Walk {
   }
 
   void top(const toml::table& table);
-  // section: "tcp", "upstream_default" or "upstream".
+  // section: "tcp", "cache.stale", "upstream_default" or "upstream".
   void entries(const toml::table& table, std::string_view section, UpstreamConfig& upstream);
 
  private:
+  // name: "tcp", "cache.stale".
+  void section(std::string_view name, const toml::node& node);
   void top_entry(const toml::key& key, const toml::node& node);
   void setting(const Option& option, const toml::node& node, UpstreamConfig& upstream);
   bool convert(const Option& option, const toml::node& node, Value& value, std::string& offending);
+  bool convert_octets(const Option& option, const toml::node& node, Value& value);
   bool convert_duration(const Option& option, const toml::node& node, Value& value);
   bool convert_list(const Option& option, const toml::node& node, Value& value);
   void wrong_type(const Option& option, const toml::node& node);
@@ -75,6 +79,12 @@ bool is_section(std::string_view name) {
                      [&](const Option& o) { return o.section() == name; });
 }
 
+// "cache" for "cache.stale".
+std::string_view parent_of(std::string_view section) {
+  const std::size_t dot = section.rfind('.');
+  return dot == std::string_view::npos ? std::string_view{} : section.substr(0, dot);
+}
+
 bool allowed_in(const Option& option, std::string_view section) {
   if (section == upstream_default_section) {
     return option.of_upstream() && option.kind != Kind::text_or_list;
@@ -91,10 +101,9 @@ std::vector<std::string_view> known_names(std::string_view section) {
   std::vector<std::string_view> names;
   for (const Option& option : options()) {
     if (allowed_in(option, section)) add_once(names, option.leaf());
-    if (section.empty() && !option.section().empty()) {
-      if (option.of_upstream()) add_once(names, upstream_default_section);
-      add_once(names, option.section());
-    }
+    if (option.section().empty() || parent_of(option.section()) != section) continue;
+    if (option.of_upstream()) add_once(names, upstream_default_section);
+    add_once(names, option.section().substr(section.empty() ? 0 : section.size() + 1));
   }
   return names;
 }
@@ -107,6 +116,9 @@ std::string_view home_of(std::string_view leaf) {
   return {};
 }
 
+constexpr const char* octets_words =
+    "write a whole number and KiB, MiB, GiB or TiB, such as \"128MiB\", or a number of octets";
+
 std::string expected_text(const Option& option) {
   switch (option.kind) {
     case Kind::duration:
@@ -116,8 +128,11 @@ std::string expected_text(const Option& option) {
       return "write a list of strings: [\"" + std::string(option.element) + "\", ...]";
     case Kind::text_or_list:
       return "write a string or a list of strings";
+    case Kind::octets:
+      return octets_words;
     case Kind::choice:
     case Kind::file:
+    case Kind::file_or_auto:
       return "write a string";
     case Kind::boolean:
       return "write true or false";
@@ -162,10 +177,30 @@ bool Walk::convert_duration(const Option& option, const toml::node& node, Value&
   const auto duration = parse_duration(text->get());
   if (!duration) {
     error(node, complaint(std::string(option.leaf()) + " is not a duration", text->get(),
-                          "write a number and ms, s, m or h, such as \"4.5s\" or \"250ms\""));
+                          "write a number and ms, s, m, h or d, such as \"4.5s\" or \"250ms\""));
     return false;
   }
   value.number = duration->count();
+  return true;
+}
+
+bool Walk::convert_octets(const Option& option, const toml::node& node, Value& value) {
+  if (const auto* number = node.as_integer()) {
+    value.number = number->get();
+    return true;
+  }
+  const auto* text = node.as_string();
+  if (text == nullptr) {
+    wrong_type(option, node);
+    return false;
+  }
+  const auto octets = parse_octets(text->get());
+  if (!octets) {
+    error(node,
+          complaint(std::string(option.leaf()) + " is not a size", text->get(), octets_words));
+    return false;
+  }
+  value.number = *octets;
   return true;
 }
 
@@ -213,8 +248,11 @@ bool Walk::convert(const Option& option, const toml::node& node, Value& value,
       break;
     case Kind::duration:
       return convert_duration(option, node, value);
+    case Kind::octets:
+      return convert_octets(option, node, value);
     case Kind::choice:
     case Kind::file:
+    case Kind::file_or_auto:
       if (const auto* text = node.as_string()) {
         value.text = text->get();
         return true;
@@ -242,6 +280,11 @@ void Walk::setting(const Option& option, const toml::node& node, UpstreamConfig&
 void Walk::entries(const toml::table& table, std::string_view section, UpstreamConfig& upstream) {
   for (const auto& [key, node] : table) {
     const std::string_view name = key.str();
+    const std::string inner = std::string(section) + "." + std::string(name);
+    if (is_section(inner) && parent_of(inner) == section) {
+      this->section(inner, node);
+      continue;
+    }
     const auto found = std::find_if(options().begin(), options().end(), [&](const Option& option) {
       return allowed_in(option, section) && option.leaf() == name;
     });
@@ -253,18 +296,16 @@ void Walk::entries(const toml::table& table, std::string_view section, UpstreamC
   }
 }
 
+void Walk::section(std::string_view name, const toml::node& node) {
+  if (const auto* table = node.as_table()) return entries(*table, name, draft_.upstream_default);
+  error(node, complaint(std::string(name) + " must be a section", node_text(node),
+                        "write [" + std::string(name) + "] and its keys below"));
+}
+
 void Walk::top_entry(const toml::key& key, const toml::node& node) {
   const std::string_view name = key.str();
   if (name == upstream_section) return;  // read_upstreams() has its turn later
-  if (is_section(name)) {
-    if (const auto* section = node.as_table()) {
-      entries(*section, name, draft_.upstream_default);
-    } else {
-      error(node, complaint(std::string(name) + " must be a section", node_text(node),
-                            "write [" + std::string(name) + "] and its keys below"));
-    }
-    return;
-  }
+  if (is_section(name) && parent_of(name).empty()) return section(name, node);
   const Option* option = find_option(name);
   if (option == nullptr || !option->section().empty()) return unknown(key, {});
   setting(*option, node, draft_.upstream_default);

@@ -7,7 +7,7 @@ from source import ROOT, tree
 
 SOURCES = tree()
 BY_PATH = {source.path: source for source in SOURCES}
-OPTION_TABLE = "src/app/options.cc"
+OPTION_TABLE = "src/app/option_table.cc"
 MANUAL = "doc/manual/configuration.md"
 
 

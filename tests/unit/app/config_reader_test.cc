@@ -80,6 +80,34 @@ format = "json"
   EXPECT_EQ(config.log.format, LogFormat::json);
 }
 
+TEST(ConfigReader, EveryKeyOfTheCacheArrives) {
+  const Draft draft = read(R"(
+[cache]
+size = "64MiB"
+ttl_min = "5s"
+ttl_max = "2d"
+negative_ttl_max = "5m"
+prefetch = 25
+file = "/var/lib/sotto/cache"
+save_interval = "1h"
+[cache.stale]
+max_age = "3d"
+[control]
+socket = "/run/sotto/s"
+)");
+  ASSERT_EQ(errors_of(draft), "");
+  const Config& config = draft.config;
+  EXPECT_EQ(config.cache.size_octets, std::size_t{64} << 20U);
+  EXPECT_EQ(config.cache.ttl_min.count(), 5);
+  EXPECT_EQ(config.cache.ttl_max.count(), 172'800);
+  EXPECT_EQ(config.cache.negative_ttl_max.count(), 300);
+  EXPECT_EQ(config.cache.prefetch_percent, 25U);
+  EXPECT_EQ(config.cache.file, "/var/lib/sotto/cache");
+  EXPECT_EQ(config.cache.save_interval.count(), 3'600'000);
+  EXPECT_EQ(config.cache.stale_max_age.count(), 259'200'000);
+  EXPECT_EQ(config.control.socket, "/run/sotto/s");
+}
+
 struct Fault {
   const char* reason;
   const char* text;
@@ -92,9 +120,9 @@ const Fault faults[] = {
      "s.toml:2:3: unknown key (\"levle\"); did you mean \"level\"?\n"},
     {"a key in the wrong place", "level = \"info\"\n",
      "s.toml:1:1: unknown key (\"level\"); did you mean \"log.level\"?\n"},
-    {"a section that does not exist", "[cache]\nsize = 1\n",
-     "s.toml:1:2: unknown key (\"cache\"); known here: workers, query_timeout, listen, "
-     "upstream_default, upstream, policy, tcp, log\n"},
+    {"a section that does not exist", "[filter]\nlists = 1\n",
+     "s.toml:1:2: unknown key (\"filter\"); known here: workers, query_timeout, listen, "
+     "upstream_default, upstream, policy, cache, tcp, log, control\n"},
     {"a listener that does not exist", "[listen]\ntls = []\n",
      "s.toml:2:1: unknown key (\"tls\"); known here: udp, tcp\n"},
     {"the URL is no default", "[upstream_default]\nurl = \"quad9\"\n",
@@ -114,11 +142,12 @@ const Fault faults[] = {
      "s.toml:1:11: workers is out of range (\"0\"); it must be from 1 to 256\n"
      "s.toml:3:19: connections_max is out of range (\"-1\"); it must be from 1 to 1000000\n"},
     {"a duration out of range", "query_timeout = \"2m\"\n",
-     "s.toml:1:17: query_timeout is out of range (\"2m\"); it must be from 100ms to 60s\n"},
+     "s.toml:1:17: query_timeout is out of range (\"2m\"); it must be from 100ms to 1m\n"},
     {"a duration without a unit", "query_timeout = 5\n",
      "s.toml:1:17: query_timeout needs a unit (\"5\"); write \"5s\" or \"5ms\"\n"},
     {"a duration that is none", "query_timeout = \"soon\"\n",
-     "s.toml:1:17: query_timeout is not a duration (\"soon\"); write a number and ms, s, m or h, "
+     "s.toml:1:17: query_timeout is not a duration (\"soon\"); write a number and ms, s, m, h or "
+     "d, "
      "such as "
      "\"4.5s\" or \"250ms\"\n"},
     {"an unknown choice", "[log]\nlevel = \"warn\"\nformat = \"xml\"\n",
@@ -146,6 +175,48 @@ const Fault faults[] = {
      "listed too, and one of them covers the other\n"},
     {"an IPv6 address without brackets", "[listen]\nudp = [\"::1:53\"]\ntcp = []\n",
      "s.toml:2:8: an IPv6 address needs brackets and a port (\"::1:53\"); write \"[::1]:53\"\n"},
+    {"a misspelt section within a section", "[cache.stael]\nmax_age = \"1d\"\n",
+     "s.toml:1:8: unknown key (\"stael\"); did you mean \"stale\"?\n"},
+    {"a misspelt key within it", "[cache.stale]\nmaxage = \"1d\"\n",
+     "s.toml:2:1: unknown key (\"maxage\"); did you mean \"max_age\"?\n"},
+    {"its key one level too high", "[cache]\nmax_age = \"1d\"\n",
+     "s.toml:2:1: unknown key (\"max_age\"); did you mean \"cache.stale.max_age\"?\n"},
+    {"a section that is none", "[cache]\nstale = \"1d\"\n",
+     "s.toml:2:9: cache.stale must be a section (\"1d\"); write [cache.stale] and its keys "
+     "below\n"},
+    {"a dot between quotes is no section", "[\"cache.stale\"]\nmax_age = \"1d\"\n",
+     "s.toml:1:2: unknown key (\"cache.stale\"); known here: workers, query_timeout, listen, "
+     "upstream_default, upstream, policy, cache, tcp, log, control\n"},
+    {"a size below the least", "[cache]\nsize = \"511KiB\"\n",
+     "s.toml:2:8: size is out of range (\"511KiB\"); it must be from 512KiB to 1TiB, or 0\n"},
+    {"a negative size", "[cache]\nsize = -1\n",
+     "s.toml:2:8: size is out of range (\"-1\"); it must be from 512KiB to 1TiB, or 0\n"},
+    {"a size that is none", "[cache]\nsize = \"128MB\"\n",
+     "s.toml:2:8: size is not a size (\"128MB\"); write a whole number and KiB, MiB, GiB or TiB, "
+     "such as \"128MiB\", or a number of octets\n"},
+    {"a size of the wrong type", "[cache]\nsize = 1.5\n",
+     "s.toml:2:8: size has the wrong type (\"1.5\"); write a whole number and KiB, MiB, GiB or "
+     "TiB, such as \"128MiB\", or a number of octets\n"},
+    {"saving all the time", "[cache]\nsave_interval = \"999ms\"\n",
+     "s.toml:2:17: save_interval is out of range (\"999ms\"); it must be from 1s to 7d, or 0s\n"},
+    {"more percent than there are", "[cache]\nprefetch = 101\n",
+     "s.toml:2:12: prefetch is out of range (\"101\"); it must be from 0 to 100\n"},
+    {"TTLs have no fractions", "[cache]\nttl_min = \"1.5s\"\n",
+     "s.toml:2:11: TTLs are whole seconds (\"1.5s\"); write \"1s\"\n"},
+    {"a floor above both ceilings",
+     "[cache]\nttl_max = \"10m\"\nnegative_ttl_max = \"5s\"\nttl_min = \"11m\"\n",
+     "s.toml:4:11: ttl_min is above ttl_max (\"11m\"); lower it to at most \"10m\", or raise "
+     "ttl_max\n"
+     "s.toml:4:11: ttl_min is above negative_ttl_max (\"11m\"); lower it to at most \"5s\", or "
+     "raise negative_ttl_max\n"},
+    {"a socket that cannot be bound",
+     "[control]\nsocket = "
+     "\"/12345678901234567890123456789012345678901234567890123456789012345678901234567890"
+     "1234567890123456789012345678\"\n",
+     "s.toml:2:10: the path is too long for a socket (\"/123456789012345678901234567890123456789012"
+     "345678901234567890123456789012345678901234567890123456789012345678\"); it may have 107 "
+     "octets "
+     "and has 109\n"},
     {"nobody may ask", "[policy]\nallow = []\n",
      "s.toml:2:9: policy.allow is empty, so nobody could ask; name networks, or leave it out for "
      "the local ones\n"},
@@ -187,7 +258,7 @@ const Fault faults[] = {
      "public key's SHA-256\n"},
     {"text of the file cannot forge a line", "\"a\\nb\\u001b\" = 1\n",
      "s.toml:1:1: unknown key (\"a\\x0ab\\x1b\"); known here: workers, query_timeout, listen, "
-     "upstream_default, upstream, policy, tcp, log\n"},
+     "upstream_default, upstream, policy, cache, tcp, log, control\n"},
 };
 
 TEST(ConfigReader, ErrorsSayWhereWhatAndWhatToWrite) {
@@ -300,10 +371,58 @@ TEST(ConfigReader, ListenersFollowEachOther) {
   EXPECT_TRUE(read("").config.listen.udp.at(0).is_default);
 }
 
+TEST(ConfigReader, SizesAreTextOrNumbers) {
+  struct Case {
+    const char* text;
+    std::size_t octets;
+  };
+  const Case cases[] = {
+      {"\"512KiB\"", 524'288},
+      {"524288", 524'288},
+      {"0", 0},
+      {"\"0\"", 0},
+      {"\"1TiB\"", std::size_t{1} << 40U},
+  };
+  for (const Case& c : cases) {
+    const Draft draft = read("[cache]\nsize = " + std::string(c.text) + "\n");
+    EXPECT_EQ(errors_of(draft), "") << c.text;
+    EXPECT_EQ(draft.config.cache.size_octets, c.octets) << c.text;
+  }
+}
+
+TEST(ConfigReader, SectionsWithinSectionsHaveThreeSpellings) {
+  for (const char* text : {"[cache.stale]\nmax_age = \"2d\"\n", "cache.stale.max_age = \"2d\"\n",
+                           "[cache]\nstale = {max_age = \"2d\"}\n"}) {
+    const Draft draft = read(text);
+    EXPECT_EQ(errors_of(draft), "") << text;
+    EXPECT_EQ(draft.config.cache.stale_max_age, std::chrono::hours{48}) << text;
+  }
+}
+
+TEST(ConfigReader, TheControlSocketIsAutomaticOffOrAPath) {
+  struct Case {
+    const char* text;
+    const char* socket;
+  };
+  const Case cases[] = {{"", "auto"},
+                        {"[control]\nsocket = \"auto\"\n", "auto"},
+                        {"[control]\nsocket = \"\"\n", ""},
+                        {"[control]\nsocket = \"/run/s\"\n", "/run/s"},
+                        {"[control]\nsocket = \"./auto\"\n", "/etc/sotto/auto"}};
+  for (const Case& c : cases) {
+    const Draft draft = read_config(ConfigText{"/etc/sotto/sotto.toml", c.text}, {});
+    EXPECT_EQ(errors_of(draft), "") << c.text;
+    EXPECT_EQ(draft.config.control.socket, c.socket) << c.text;
+  }
+}
+
 TEST(ConfigReader, RelativePathsStartAtTheFile) {
   const Draft draft = read_config(
       ConfigText{"/etc/sotto/sotto.toml", "[upstream_default]\nca_file = \"../ca.pem\"\n"}, {});
   EXPECT_EQ(draft.config.upstreams.at(0).ca_file, "/etc/ca.pem");
+  const Draft cache =
+      read_config(ConfigText{"/etc/sotto/sotto.toml", "[cache]\nfile = \"saved\"\n"}, {});
+  EXPECT_EQ(cache.config.cache.file, "/etc/sotto/saved");
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ TEST(ConfigText, IsReadBackToTheSame) {
       "[[upstream]]\nurl = \"google\"\nca_file = \"we\\\"ird\\u0001\\\\ü.pem\"\n"
       "[[upstream]]\nurl = [\"tls://192.0.2.1:53#a.example\", \"tls://[2001:db8::1]#a.example\"]\n"
       "pins = [\"sha256/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"]\nidle_timeout = \"0s\"\n",
+      "[cache]\nsize = 0\nttl_max = \"90m\"\nprefetch = 0\nfile = \"/c\"\nsave_interval = \"0s\"\n"
+      "[cache.stale]\nmax_age = \"0s\"\n[control]\nsocket = \"\"\n",
       "query_timeout = \"1.234s\"\n[policy]\nallow = [\"10.0.0.0/8\", \"2001:db8::/32\"]\n",
   };
   for (const char* text : texts) {
@@ -29,6 +31,9 @@ TEST(ConfigText, IsReadBackToTheSame) {
     EXPECT_EQ(second.config.upstreams.size(), first.config.upstreams.size());
     EXPECT_EQ(second.config.listen.udp.at(0).is_default, first.config.listen.udp.at(0).is_default);
     EXPECT_EQ(second.config.query_timeout, first.config.query_timeout);
+    EXPECT_EQ(second.config.cache.size_octets, first.config.cache.size_octets);
+    EXPECT_EQ(second.config.cache.stale_max_age, first.config.cache.stale_max_age);
+    EXPECT_EQ(second.config.control.socket, first.config.control.socket);
   }
 }
 
@@ -38,6 +43,9 @@ TEST(ConfigText, ShowsTheDefaults) {
   EXPECT_NE(text.find("\n[listen]\n# default: udp = [\"127.0.0.1:5053\", \"[::1]:5053\"]\n"),
             std::string::npos)
       << text;
+  EXPECT_NE(text.find("\n[cache]\nsize = \"128MiB\"\nttl_min = \"0s\"\n"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("\n[cache.stale]\nmax_age = \"1d\"\n"), std::string::npos) << text;
   EXPECT_NE(text.find("\n[[upstream]]\n# cloudflare-dns.com at 1.1.1.1:853 "), std::string::npos)
       << text;
 }
@@ -56,6 +64,10 @@ TEST(ConfigText, RestartIsNeededForWhatAReloadCannotChange) {
       {"query_timeout = \"1s\"\n[[upstream]]\nurl = \"google\"\n[policy]\ntest_name = false\n", {}},
       {"[tcp]\nidle_timeout = \"1s\"\nconnections_max = 1\nconnections_per_client_max = 1\n",
        {"tcp.idle_timeout", "tcp.connections_max", "tcp.connections_per_client_max"}},
+      {"[cache]\nttl_min = \"1s\"\nprefetch = 1\nsave_interval = \"1s\"\nstale.max_age = \"1s\"\n",
+       {}},
+      {"[cache]\nsize = \"1MiB\"\nfile = \"/c\"\n[control]\nsocket = \"\"\n",
+       {"cache.size", "cache.file", "control.socket"}},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(restart_needed(running, read(c.text).config), c.keys) << c.text;

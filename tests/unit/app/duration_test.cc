@@ -30,7 +30,9 @@ TEST(Duration, ReadsNumbersWithUnits) {
       {"1s ", -1},
       {"1 s", -1},
       {"1e3s", -1},
-      {"1d", -1},
+      {"1d", 86'400'000},
+      {"366d", 31'622'400'000},
+      {"367d", -1},
       {"1S", -1},
       {"1..5s", -1},
       {"99999999999999999999s", -1},
@@ -47,9 +49,17 @@ TEST(Duration, IsWrittenShortAndReadBack) {
   EXPECT_EQ(duration_text(std::chrono::milliseconds{250}), "250ms");
   EXPECT_EQ(duration_text(std::chrono::milliseconds{4'500}), "4.5s");
   EXPECT_EQ(duration_text(std::chrono::milliseconds{9'000}), "9s");
+  EXPECT_EQ(duration_text(std::chrono::minutes{1}), "1m");
+  EXPECT_EQ(duration_text(std::chrono::seconds{90}), "90s");
+  EXPECT_EQ(duration_text(std::chrono::milliseconds{60'500}), "60.5s");
+  EXPECT_EQ(duration_text(std::chrono::hours{1}), "1h");
+  EXPECT_EQ(duration_text(std::chrono::minutes{90}), "90m");
+  EXPECT_EQ(duration_text(std::chrono::hours{7 * 24}), "7d");
   for (std::int64_t count = 0; count < 12'000; ++count) {
-    const std::chrono::milliseconds duration{count};
-    EXPECT_EQ(parse_duration(duration_text(duration)), duration);
+    for (const std::int64_t step : {1, 499, 60'000, 1'800'000}) {
+      const std::chrono::milliseconds duration{count * step};
+      EXPECT_EQ(parse_duration(duration_text(duration)), duration);
+    }
   }
 }
 

@@ -42,7 +42,7 @@ TEST(Options, EveryRowIsWhole) {
     EXPECT_EQ(find_option(option.key), &option);
     EXPECT_FALSE(option.type_text().empty());
   }
-  EXPECT_EQ(find_option("cache.size"), nullptr);
+  EXPECT_EQ(find_option("cache.memory"), nullptr);
 }
 
 }  // namespace
