@@ -1,14 +1,21 @@
 // The upstream of the load benchmark: DNS over TLS that answers every name with one address, as
 // fast as one thread can, so that what is measured is the server under test and not what it asks.
 // Each answer is a TLS record of its own, as real servers send them; answers to what arrived
-// together leave in one system call. Run by tests/bench/load.py: dot_upstream PORT CERTIFICATE KEY.
+// together leave in one system call. SIGUSR1 makes it print how many queries came, and how many of
+// them for names that begin with "hot": what a cache in front of it let through. Run by
+// tests/bench/upstream.py: dot_upstream PORT CERTIFICATE KEY.
 #include <array>
+#include <cassert>
 #include <charconv>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <poll.h>
 #include <string_view>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <vector>
 
 #include "dns/constants.h"
@@ -23,7 +30,22 @@ using namespace sotto;
 
 constexpr std::size_t read_at_once = 32'768;
 
-// The query becomes its own answer: header and question, then one A record.
+struct Counts {
+  std::uint64_t queries = 0;
+  std::uint64_t hot = 0;
+
+  void add(std::span<const std::uint8_t> query) {
+    constexpr std::string_view mark = "hot";
+    const auto label = query.subspan(header_octets + 1);
+    ++queries;
+    if (label.size() >= mark.size() && std::memcmp(label.data(), mark.data(), mark.size()) == 0) {
+      ++hot;
+    }
+  }
+};
+
+// The query becomes its own answer: header and question, then one A record. Its TTL is a day, so
+// that nothing a cache holds expires while it is measured.
 std::size_t write_answer(std::span<const std::uint8_t> query, std::span<std::uint8_t> out) {
   const std::size_t name = plain_name_octets(query.subspan(header_octets));
   const std::size_t question_end = header_octets + name + 4;
@@ -33,8 +55,8 @@ std::size_t write_answer(std::span<const std::uint8_t> query, std::span<std::uin
   store16(message + 2, 0x8180);  // QR, RD, RA
   store16(message + 6, 1);       // one answer
   store16(message + 10, 0);
-  constexpr std::array<std::uint8_t, 16> record{0xC0, 12, 0, 1, 0,   1, 0, 0,
-                                                1,    44, 0, 4, 192, 0, 2, 1};
+  constexpr std::array<std::uint8_t, 16> record{0xC0, 12,   0, 1, 0,   1, 0, 1,
+                                                0x51, 0x80, 0, 4, 192, 0, 2, 1};
   std::copy(record.begin(), record.end(), message + question_end);
   store16(out.data(), static_cast<std::uint16_t>(question_end + record.size()));
   return stream_length_octets + question_end + record.size();
@@ -42,8 +64,11 @@ std::size_t write_answer(std::span<const std::uint8_t> query, std::span<std::uin
 
 class Client {
  public:
-  Client(UniqueFd fd, std::shared_ptr<const TlsServerCredentials> credentials)
-      : fd_(std::move(fd)), engine_(TlsEngine::server(std::move(credentials), {"dot"})) {}
+  // counts outlives the client.
+  Client(UniqueFd fd, std::shared_ptr<const TlsServerCredentials> credentials, Counts& counts)
+      : counts_(counts),
+        fd_(std::move(fd)),
+        engine_(TlsEngine::server(std::move(credentials), {"dot"})) {}
 
   int fd() const { return fd_.get(); }
 
@@ -67,6 +92,7 @@ class Client {
   void answer(std::span<const std::uint8_t> query) {
     std::array<std::uint8_t, 512> out{};
     if (query.size() <= header_octets) return;
+    counts_.add(query);
     if (const std::size_t octets = write_answer(query, out)) engine_->write({out.data(), octets});
   }
 
@@ -80,27 +106,50 @@ class Client {
     return true;
   }
 
+  Counts& counts_;
   UniqueFd fd_;
   std::unique_ptr<TlsEngine> engine_;
   StreamFramer framer_;
 };
 
-void serve_forever(int listener, const std::shared_ptr<const TlsServerCredentials>& credentials) {
+// SIGUSR1 as something to poll.
+UniqueFd open_signal() {
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGUSR1);
+  if (sigprocmask(SIG_BLOCK, &wanted, nullptr) != 0) return {};
+  return UniqueFd{signalfd(-1, &wanted, SFD_CLOEXEC)};
+}
+
+void print(int signals, const Counts& counts) {
+  signalfd_siginfo signal{};
+  [[maybe_unused]] const ssize_t taken = ::read(signals, &signal, sizeof signal);
+  assert(taken == sizeof signal);
+  std::printf("queries %llu hot %llu\n", static_cast<unsigned long long>(counts.queries),
+              static_cast<unsigned long long>(counts.hot));
+  std::fflush(stdout);
+}
+
+void serve_forever(int listener, int signals,
+                   const std::shared_ptr<const TlsServerCredentials>& credentials) {
+  Counts counts;
   std::vector<std::unique_ptr<Client>> clients;
   std::vector<pollfd> watched;
   while (true) {
-    watched.assign(1, {listener, POLLIN, 0});
+    watched.assign({{listener, POLLIN, 0}, {signals, POLLIN, 0}});
+    const std::size_t first_client = watched.size();
     for (const auto& client : clients) watched.push_back({client->fd(), POLLIN, 0});
     if (::poll(watched.data(), watched.size(), -1) < 0) continue;
     for (std::size_t at = clients.size(); at-- > 0;) {
-      if (watched[at + 1].revents != 0 && !clients[at]->serve()) {
+      if (watched[first_client + at].revents != 0 && !clients[at]->serve()) {
         clients.erase(clients.begin() + static_cast<std::ptrdiff_t>(at));
       }
     }
     if (watched[0].revents != 0) {
       UniqueFd fd{::accept(listener, nullptr, nullptr)};
-      if (fd) clients.push_back(std::make_unique<Client>(std::move(fd), credentials));
+      if (fd) clients.push_back(std::make_unique<Client>(std::move(fd), credentials, counts));
     }
+    if (watched[1].revents != 0) print(signals, counts);
   }
 }
 
@@ -111,6 +160,11 @@ int main(int count, char** arguments) {
   if (count != 4) return 2;
   const std::string_view text = arguments[1];
   if (std::from_chars(text.data(), text.data() + text.size(), port).ec != std::errc{}) return 2;
+  const UniqueFd signals = open_signal();
+  if (!signals) {
+    std::perror("dot_upstream: signalfd");
+    return 1;
+  }
   const auto credentials = TlsServerCredentials::load(arguments[2], arguments[3]);
   if (!credentials) {
     std::fprintf(stderr, "dot_upstream: no certificate in %s\n", arguments[2]);
@@ -122,5 +176,5 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "dot_upstream: %s\n", listener.error().what.c_str());
     return 1;
   }
-  serve_forever(listener->get(), *credentials);
+  serve_forever(listener->get(), signals.get(), *credentials);
 }

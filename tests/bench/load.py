@@ -8,33 +8,18 @@ packet changes with the machine, its mitigations and its neighbours. Run by `scr
 import argparse
 import contextlib
 import pathlib
-import socket
-import ssl
 import statistics
 import sys
 import time
-from dataclasses import dataclass, field
 
 import measure
 import servers
-from measure import LOAD_CPU, SERVER_CPU, Sample, spread
+from measure import LOAD_CPU, SERVER_CPU, spread
+from scenarios import SCENARIOS, Series
+from upstream import Upstream
 
-ECHO_OUTSTANDING = 1_000  # where batching makes it cheapest: the floor, whatever the scenario
-ECHO_QUERIES = 300_000
 WARM_UP_QUERIES = 5_000
 STARTS = 9
-MISSES = {"miss-500": 500, "miss-20": 20, "miss-1000": 1_000}  # queries outstanding
-
-
-@dataclass
-class Series:
-    """All samples of one server in one scenario, each with the echo's microseconds beside it."""
-
-    samples: list[Sample] = field(default_factory=list)
-    echoes: list[float] = field(default_factory=list)
-
-    def ratios(self) -> list[float]:
-        return [sample.microseconds / echo for sample, echo in zip(self.samples, self.echoes)]
 
 
 class Benchmark:
@@ -47,42 +32,20 @@ class Benchmark:
         self.series: dict[tuple[str, str], Series] = {}
         self.resident: dict[str, tuple[int, int]] = {}
         self.starts: dict[str, float] = {}
-        self.handshake = 0.0
         self.last_command = ""
 
     def run(self) -> None:
         with self.stack:
-            self._start("upstream", servers.UPSTREAMS[self.arguments.upstream](self.place),
-                        LOAD_CPU)
-            self._await_upstream()
+            self.upstream = Upstream(self.place, self.arguments.upstream)
+            self.stack.callback(self.upstream.stop)
             echo_port = servers.ports.free_port()
-            echo = self._start("echo", [str(self.arguments.echo), str(echo_port)], SERVER_CPU)
+            echo = servers.start(self.place, "echo", [str(self.arguments.echo), str(echo_port)],
+                                 SERVER_CPU)
+            self.stack.callback(echo.stop)
             for name, command in servers.tested(self.arguments).items():
                 self._measure_server(name, command, (echo.pid, echo_port))
             if not echo.alive():
                 raise RuntimeError(f"the echo ended:\n{echo.log()}")
-
-    def _start(self, name: str, command: list[str], cpu: str):
-        process = servers.start(self.place, name, command, cpu)
-        self.stack.callback(process.stop)
-        return process
-
-    def _await_upstream(self) -> None:
-        """Waits for the upstream, then takes the median of what a handshake with it lasts."""
-        context = ssl.create_default_context(cafile=str(self.place.authority.ca_file))
-        times = []
-        deadline = time.monotonic() + 10
-        while len(times) < 9:
-            begin = time.monotonic()
-            try:
-                with socket.create_connection(("127.0.0.1", self.place.upstream_port)) as stream:
-                    with context.wrap_socket(stream, server_hostname=servers.AUTH_NAME):
-                        times.append(time.monotonic() - begin)
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-        self.handshake = statistics.median(times)
 
     def _measure_server(self, name: str, command, echo: tuple[int, int]) -> None:
         """One server after the other: an idle neighbour still ticks and takes cache."""
@@ -95,8 +58,8 @@ class Benchmark:
             time.sleep(0.5)
             idle = measure.resident_kilobytes(process.pid)
             measure.dnsperf(port, self.names.file(WARM_UP_QUERIES), 100)
-            for pair in range(self.arguments.pairs):
-                for scenario in self.arguments.scenarios:
+            for scenario in self.arguments.scenarios:
+                for pair in range(self.arguments.pairs):
                     self._measure_pair(name, scenario, (process.pid, port), echo, pair)
             self.resident[name] = (idle, measure.resident_kilobytes(process.pid))
         finally:
@@ -112,53 +75,97 @@ class Benchmark:
         finally:
             process.stop()
 
-    def _measure_pair(self, name: str, scenario: str, server: tuple[int, int],
+    def _measure_pair(self, name: str, chosen: str, server: tuple[int, int],
                       echo: tuple[int, int], pair: int) -> None:
-        floor = measure.under_load(*echo, self.names.file(ECHO_QUERIES), ECHO_OUTSTANDING, False)
-        names = self.names.file(self.arguments.queries)
-        sample = measure.under_load(*server, names, MISSES[scenario], self.with_perf)
-        series = self.series.setdefault((name, scenario), Series())
+        scenario, queries = SCENARIOS[chosen], self.arguments.queries
+        floor = scenario.ask_echo(*echo, self.names, queries)
+        scenario.warm(server[1], self.names)
+        before = self.upstream.counts()
+        sample = scenario.ask(*server, self.names, queries, self.with_perf)
+        series = self.series.setdefault((name, chosen), Series())
         series.samples.append(sample)
-        series.echoes.append(floor.microseconds)
+        series.echoes.append(floor)
+        if before is None:
+            series.upstream_queries = None
+        else:
+            series.upstream_queries += (self.upstream.counts() - before).queries
         self.last_command = sample.load.command
-        print(f"{name} {scenario} {pair + 1}/{self.arguments.pairs}: echo "
+        print(f"{name} {chosen} {pair + 1}/{self.arguments.pairs}: echo "
               f"{floor.microseconds:.2f} µs, {sample.microseconds:.2f} µs, "
               f"{sample.load.lost} lost, {sample.load.failed} failed, "
-              f"{sample.load.answered / sample.load.seconds:.0f} q/s", file=sys.stderr)
+              f"{sample.load.answered / sample.load.seconds:.0f} q/s, mean latency "
+              f"{sample.load.latency_mean:.0f} µs, echo {floor.load.latency_mean:.0f} µs",
+              file=sys.stderr)
 
     def report(self) -> None:
+        steady = {key: series for key, series in self.series.items() if _is_steady(key)}
+        full_speed = {key: series for key, series in self.series.items() if not _is_steady(key)}
+        if full_speed:
+            print_table(self._cost_rows(full_speed))
+            print()
+        if steady:
+            print_table(_latency_rows(steady))
+            print()
+        rows = [["server", "idle MB", "after load MB", "start to first answer, ms",
+                 "less the handshake, ms"]]
+        handshake = self.upstream.handshake * 1_000
+        for name, (idle, loaded) in self.resident.items():
+            start = self.starts[name] * 1_000
+            rows.append([name, f"{idle / 1_024:.1f}", f"{loaded / 1_024:.1f}", f"{start:.1f}",
+                         f"{start - handshake:.1f}"])
+        print_table(rows)
+        print(f"\nupstream: {self.arguments.upstream}, DoT, a handshake takes "
+              f"{handshake:.1f} ms; server on CPU {SERVER_CPU}, upstream and dnsperf "
+              f"on CPU {LOAD_CPU}; median (quartiles) of {self.arguments.pairs} pairs")
+        if not self.with_perf:
+            print("instructions: perf counts none on this machine")
+        print(f"last: {self.last_command}")
+
+    def _cost_rows(self, measured: dict[tuple[str, str], Series]) -> list[list[str]]:
         columns = ["server", "scenario", "CPU µs/query", "× echo", "echo µs", "lost", "failed",
-                   "of", "q/s"]
+                   "of", "asked upstream", "q/s"]
         if self.with_perf:
             columns += ["instructions u", "k"]
         rows = [columns]
-        for (name, scenario), series in self.series.items():
+        for (name, scenario), series in measured.items():
             loads = [sample.load for sample in series.samples]
             row = [name, scenario, spread([s.microseconds for s in series.samples]),
-                   spread(series.ratios()), spread(series.echoes),
-                   str(sum(load.lost for load in loads)), str(sum(load.failed for load in loads)),
-                   str(sum(load.asked for load in loads)),
+                   spread(series.ratios()), spread([e.microseconds for e in series.echoes]),
+                   *_verdict(series),
                    f"{statistics.median(load.answered / load.seconds for load in loads):.0f}"]
             if self.with_perf:
                 for mode in "uk":
                     counts = [sample.instructions.get(mode, 0) for sample in series.samples]
                     row.append(f"{statistics.median(counts):.0f}")
             rows.append(row)
-        print_table(rows)
-        print()
-        rows = [["server", "idle MB", "after load MB", "start to first answer, ms",
-                 "less the handshake, ms"]]
-        for name, (idle, loaded) in self.resident.items():
-            start = self.starts[name] * 1_000
-            rows.append([name, f"{idle / 1_024:.1f}", f"{loaded / 1_024:.1f}", f"{start:.1f}",
-                         f"{start - self.handshake * 1_000:.1f}"])
-        print_table(rows)
-        print(f"\nupstream: {self.arguments.upstream}, DoT, a handshake takes "
-              f"{self.handshake * 1_000:.1f} ms; server on CPU {SERVER_CPU}, upstream and dnsperf "
-              f"on CPU {LOAD_CPU}; median (quartiles) of {self.arguments.pairs} pairs")
-        if not self.with_perf:
-            print("instructions: perf counts none on this machine")
-        print(f"last: {self.last_command}")
+        return rows
+
+
+def _is_steady(key: tuple[str, str]) -> bool:
+    return SCENARIOS[key[1]].per_second > 0
+
+
+def _verdict(series: Series) -> list[str]:
+    loads = [sample.load for sample in series.samples]
+    upstream = "not counted" if series.upstream_queries is None else str(series.upstream_queries)
+    return [str(sum(load.lost for load in loads)), str(sum(load.failed for load in loads)),
+            str(sum(load.asked for load in loads)), upstream]
+
+
+def _latency_rows(measured: dict[tuple[str, str], Series]) -> list[list[str]]:
+    rows = [["server", "scenario", "q/s", "mean latency µs", "echo µs", "more than echo µs",
+             "worst ms", "echo's worst ms", "lost", "failed", "of", "asked upstream"]]
+    for (name, scenario), series in measured.items():
+        loads = [sample.load for sample in series.samples]
+        echoes = [echo.load for echo in series.echoes]
+        rows.append([name, scenario, str(SCENARIOS[scenario].per_second),
+                     spread([load.latency_mean for load in loads], 0),
+                     spread([load.latency_mean for load in echoes], 0),
+                     spread(series.latencies_added(), 0),
+                     f"{max(load.latency_max for load in loads) / 1_000:.2f}",
+                     f"{max(load.latency_max for load in echoes) / 1_000:.2f}",
+                     *_verdict(series)])
+    return rows
 
 
 def print_table(rows: list[list[str]]) -> None:
@@ -176,7 +183,8 @@ def parse() -> argparse.Namespace:
                         default=servers.ROOT / "build/bench/load", help="emptied, then filled")
     parser.add_argument("--pairs", type=int, default=3, help="9 for a figure you quote")
     parser.add_argument("--queries", type=int, default=200_000, help="in each run")
-    parser.add_argument("--scenarios", nargs="+", choices=MISSES, default=list(MISSES))
+    parser.add_argument("--scenarios", nargs="+", choices=SCENARIOS,
+                        default=list(SCENARIOS))
     parser.add_argument("--upstream", choices=servers.UPSTREAMS, default="own")
     servers.add_arguments(parser)
     return parser.parse_args()

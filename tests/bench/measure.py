@@ -27,6 +27,8 @@ class Load:
     lost: int
     failed: int  # answered with anything but NOERROR
     seconds: float
+    latency_mean: float  # microseconds
+    latency_max: float
     command: str
 
 
@@ -61,27 +63,36 @@ def resident_kilobytes(pid: int) -> int:
 
 
 class Names:
-    """Files of names nobody asked before: a cache of whatever server never helps."""
+    """Files of names to ask."""
 
     def __init__(self, directory: pathlib.Path):
         self._directory = directory
-        self._runs = 0
 
     def file(self, count: int) -> pathlib.Path:
-        self._runs += 1
+        """Names nobody asked before: a cache of whatever server never helps."""
         path = self._directory / "names"
         mark = f"{time.time_ns():x}"
         path.write_text("".join(f"n{index}.{mark}.bench.example A\n" for index in range(count)))
         return path
 
+    def hot(self, count: int) -> pathlib.Path:
+        """The same names each time."""
+        path = self._directory / f"hot-{count}"
+        if not path.exists():
+            path.write_text("".join(f"hot{index}.bench.example A\n" for index in range(count)))
+        return path
 
-def dnsperf(port: int, names: pathlib.Path, outstanding: int, **options) -> Load:
-    """Asks every name once over UDP. options: rate, in queries a second."""
+
+def dnsperf(port: int, names: pathlib.Path, outstanding: int, rounds: int = 1,
+            connections: int = 0, per_second: int = 0) -> Load:
+    """Asks every name so many rounds: over UDP, or so many TCP connections."""
     command = ["taskset", "-c", LOAD_CPU, "dnsperf", "-s", "127.0.0.1", "-p", str(port),
-               "-d", str(names), "-n", "1", "-q", str(outstanding), "-t", "5", "-l", "120",
-               "-b", str(LOAD_BUFFER_KILOBYTES)]
-    if "rate" in options:
-        command += ["-Q", str(options["rate"])]
+               "-d", str(names), "-n", str(rounds), "-q", str(outstanding), "-t", "5",
+               "-l", "120", "-b", str(LOAD_BUFFER_KILOBYTES)]
+    if connections:
+        command += ["-m", "tcp", "-c", str(connections)]
+    if per_second:
+        command += ["-Q", str(per_second)]
     text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=180).stdout
 
     def number(pattern: str) -> float:
@@ -98,6 +109,8 @@ def dnsperf(port: int, names: pathlib.Path, outstanding: int, **options) -> Load
         lost=int(number(r"Queries lost:\s+(\d+)")),
         failed=answered - (int(good.group(1)) if good else 0),
         seconds=number(r"Run time \(s\):\s+([\d.]+)"),
+        latency_mean=number(r"Average Latency \(s\):\s+([\d.]+)") * 1e6,
+        latency_max=number(r"Average Latency \(s\):.*max ([\d.]+)") * 1e6,
         command=" ".join(command),
     )
 
@@ -129,12 +142,13 @@ def instructions(pid: int, counted: dict[str, int]):
 
 
 def under_load(pid: int, port: int, names: pathlib.Path, outstanding: int,
-               with_perf: bool) -> Sample:
+               with_perf: bool, **options) -> Sample:
+    """options: those of dnsperf()."""
     counted: dict[str, int] = {}
     watch = instructions(pid, counted) if with_perf else contextlib.nullcontext()
     with watch:
         before = cpu_nanoseconds(pid)
-        load = dnsperf(port, names, outstanding)
+        load = dnsperf(port, names, outstanding, **options)
         after = cpu_nanoseconds(pid)
     per_query = {mode: count / load.asked for mode, count in counted.items()}
     return Sample((after - before) / 1_000 / load.asked, load, per_query)

@@ -62,16 +62,16 @@ newServer("127.0.0.1:9")
 setMaxTCPClientThreads(1)
 setMaxTCPQueriesPerConnection(0)
 setSecurityPollSuffix("")
-addAction(AllRule(), SpoofAction("192.0.2.1", {{ttl=300}}))
+addAction(AllRule(), SpoofAction("192.0.2.1", {{ttl=86400}}))
 """)]
 
 
 def upstream_nsd(place: Place) -> list[str]:
     place.write("bench.zone", """$ORIGIN bench.example.
-@ 300 SOA ns root 1 3600 600 86400 60
-@ 300 NS ns
-ns 300 A 192.0.2.53
-* 300 A 192.0.2.1
+@ 86400 SOA ns root 1 3600 600 86400 60
+@ 86400 NS ns
+ns 86400 A 192.0.2.53
+* 86400 A 192.0.2.1
 """)
     directory = place.directory
     return ["nsd", "-d", "-c", place.write("nsd.conf", f"""
@@ -114,7 +114,7 @@ server:
   module-config: "iterator"
   minimal-responses: yes
   local-zone: "bench.example." redirect
-  local-data: "bench.example. 300 A 192.0.2.1"
+  local-data: "bench.example. 86400 A 192.0.2.1"
 remote-control:
   control-enable: no
 """)]
