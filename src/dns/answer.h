@@ -5,21 +5,19 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "dns/constants.h"
+#include "dns/ede_text.h"
 #include "dns/question.h"
 
 namespace sotto {
 
 struct ExtendedError {
   std::uint16_t code = 0;
-  std::string text;  // UTF-8, at most ede_text_octets_max octets
+  EdeText text;
 };
-
-inline constexpr std::size_t ede_text_octets_max = 64;
 
 // Where an RRset ends, so that truncation never cuts inside one.
 struct RrsetEnd {

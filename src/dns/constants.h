@@ -72,6 +72,7 @@ inline constexpr std::uint16_t extended_error = 15;  // RFC 8914
 namespace ede {  // INFO-CODEs, RFC 8914 §4
 inline constexpr std::uint16_t other = 0;
 inline constexpr std::uint16_t stale_answer = 3;
+inline constexpr std::uint16_t cached_error = 13;
 inline constexpr std::uint16_t blocked = 15;
 inline constexpr std::uint16_t prohibited = 18;
 inline constexpr std::uint16_t stale_nxdomain = 19;

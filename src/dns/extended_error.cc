@@ -43,7 +43,7 @@ std::optional<ExtendedError> read_extended_error(std::span<const std::uint8_t> v
     if (octets == 0) break;
     readable += octets;
   }
-  error.text.assign(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(readable));
+  error.text = std::string_view(reinterpret_cast<const char*>(text.data()), readable);
   return error;
 }
 

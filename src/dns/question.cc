@@ -21,10 +21,26 @@ static_assert(header_octets + name_octets_max + question_tail_octets + opt_octet
                   2 * option_header_octets + query_padding_block <=
               upstream_query_octets_max);
 
+constexpr std::uint32_t route_bits = 0xFF'FFFF;
+
 }  // namespace
 
+// FNV-1a: a few names chosen by the operator, nothing to be defended against.
+RouteId::RouteId(std::string_view route_name) : number_(0x811C'9DC5) {
+  for (const char letter : route_name) {
+    number_ = (number_ ^ static_cast<std::uint8_t>(letter)) * 0x0100'0193;
+  }
+  number_ = (number_ ^ (number_ >> 24U)) & route_bits;
+}
+
+RouteId RouteId::from_number(std::uint32_t number) {
+  RouteId id;
+  id.number_ = number & route_bits;
+  return id;
+}
+
 Question::Question(std::span<const std::uint8_t> qname, std::uint16_t qtype, std::uint16_t qclass,
-                   Flags flags) {
+                   Flags flags, RouteId route) {
   assert(!qname.empty() && qname.size() <= name_octets_max);
   name_length_ = static_cast<std::uint8_t>(qname.size());
   copy_folded(octets_.data(), qname.data(), qname.size());
@@ -34,6 +50,8 @@ Question::Question(std::span<const std::uint8_t> qname, std::uint16_t qtype, std
   suffix[4] = static_cast<std::uint8_t>((flags.recursion_desired ? key_rd : 0) |
                                         (flags.checking_disabled ? key_cd : 0) |
                                         (flags.dnssec_ok ? key_do : 0));
+  suffix[5] = static_cast<std::uint8_t>(route.number() >> 16U);
+  store16(suffix + 6, static_cast<std::uint16_t>(route.number() & 0xFFFFU));
 }
 
 std::uint16_t Question::type() const {
@@ -49,6 +67,22 @@ Question::Flags Question::flags() const {
   return {.recursion_desired = (bits & key_rd) != 0,
           .checking_disabled = (bits & key_cd) != 0,
           .dnssec_ok = (bits & key_do) != 0};
+}
+
+RouteId Question::route() const {
+  const std::uint8_t* const suffix = octets_.data() + name_length_;
+  return RouteId::from_number(static_cast<std::uint32_t>(suffix[5] << 16U) | load16(suffix + 6));
+}
+
+std::uint32_t Question::scope() const {
+  return load32(octets_.data() + name_length_ + question_tail_octets);
+}
+
+Question Question::with_scope(std::span<const std::uint8_t> qname, std::uint16_t qtype,
+                              std::uint16_t qclass, std::uint32_t scope) {
+  Question question(qname, qtype, qclass, {});
+  store32(question.octets_.data() + question.name_length_ + question_tail_octets, scope);
+  return question;
 }
 
 bool operator==(const Question& left, const Question& right) {

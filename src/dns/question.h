@@ -4,13 +4,30 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "dns/constants.h"
 
 namespace sotto {
 
-// The key of coalescing and cache: two queries with equal questions have the same answer.
-// Compare and hash key(): lower-case name, type, class and the flags that change answers.
+// Which upstreams a question goes to: 24 bits of a hash of the route's name, the same in every
+// process, so that answers saved under it are found again.
+class RouteId {
+ public:
+  constexpr RouteId() = default;  // of the route that is there without configuration
+  explicit RouteId(std::string_view route_name);
+  // number: of another RouteId.
+  static RouteId from_number(std::uint32_t number);
+
+  std::uint32_t number() const { return number_; }
+  friend bool operator==(const RouteId&, const RouteId&) = default;
+
+ private:
+  std::uint32_t number_ = 0;
+};
+
+// The key of coalescing and cache: two queries with equal questions have the same answer. Compare
+// and hash key(): lower-case name, type, class, the flags that change answers, and the route.
 class Question {
  public:
   struct Flags {
@@ -23,13 +40,18 @@ class Question {
   Question() = default;  // the root, type 0
   // qname: valid, uncompressed, any case.
   Question(std::span<const std::uint8_t> qname, std::uint16_t qtype, std::uint16_t qclass,
-           Flags flags);
+           Flags flags, RouteId route = {});
 
   // Lower case.
   std::span<const std::uint8_t> name() const { return {octets_.data(), name_length_}; }
   std::uint16_t type() const;
   std::uint16_t qclass() const;
   Flags flags() const;
+  RouteId route() const;
+  // Flags and route in one number, to keep beside name, type and class.
+  std::uint32_t scope() const;
+  static Question with_scope(std::span<const std::uint8_t> qname, std::uint16_t qtype,
+                             std::uint16_t qclass, std::uint32_t scope);
 
   // Valid as long as this object.
   std::span<const std::uint8_t> key() const {
@@ -43,7 +65,7 @@ class Question {
   bool matches(std::span<const std::uint8_t> message) const;
 
  private:
-  static constexpr std::size_t suffix_octets = 5;  // type, class, flags
+  static constexpr std::size_t suffix_octets = 8;  // type, class, flags, route
   std::uint8_t name_length_ = 1;
   std::array<std::uint8_t, name_octets_max + suffix_octets> octets_{};
 };

@@ -1,0 +1,222 @@
+#include "cache/cache.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "dns/name.h"
+#include "dns/wire.h"
+
+namespace sotto {
+namespace {
+
+constexpr Tick to_ticks(Duration duration) {
+  return static_cast<Tick>(duration / tick_length);
+}
+
+// RFC 8767 §4 to §6, RFC 8914 §4.4 and §4.20.
+void make_stale(Answer& answer, const Question& question) {
+  set_ttls(answer, question, stale_ttl);
+  std::uint8_t* const flags = answer.message.data() + 2;
+  store16(flags, load16(flags) & static_cast<std::uint16_t>(~flag::authentic_data));
+  const bool no_name = answer.rcode == rcode::nxdomain;
+  answer.extended_error =
+      ExtendedError{.code = no_name ? ede::stale_nxdomain : ede::stale_answer, .text = {}};
+}
+
+bool in_last_tenth(const EntryHead& head, Tick ticks) {
+  return std::uint64_t{ticks} * 10 >= std::uint64_t{head.ttl} * ticks_per_second * 9;
+}
+
+// Twice as long each time, RFC 9520 §3.2.
+Duration failure_hold(std::uint8_t failures) {
+  Duration hold = failure_hold_min;
+  for (std::uint8_t i = 1; i < failures && hold < failure_hold_max; ++i) hold *= 2;
+  return std::min(hold, failure_hold_max);
+}
+
+}  // namespace
+
+Cache::Cache(std::size_t octets, Instant now, Random& random)
+    : seed_(random.next64()), clock_(now), memory_(octets / shard_octets * shard_octets) {
+  for (std::size_t at = 0; at < octets / shard_octets; ++at) {
+    shards_.push_back(std::make_unique<Shard>(memory_.at(at * shard_octets), seed_));
+  }
+}
+
+std::uint64_t Cache::hash(const Question& question) const {
+  return keyed_hash(question.key(), seed_);
+}
+
+Shard& Cache::shard_of(std::uint64_t hash) const {
+  return *shards_[static_cast<std::size_t>(((hash >> 32U) * shards_.size()) >> 32U)];
+}
+
+Usefulness Cache::useful_at(Instant now) const {
+  return {.now = clock_.tick(now), .stale_max_age = stale_max_age_.load()};
+}
+
+void Cache::set_stale_max_age(Duration age) {
+  stale_max_age_.store(
+      static_cast<std::uint32_t>(std::min(age, CacheClock::age_max) / std::chrono::seconds{1}));
+}
+
+Cache::Found Cache::find(const Question& question, std::uint64_t hash, Instant now,
+                         Answer& answer) {
+  EntryHead head;
+  if (shards_.empty() || !shard_of(hash).find(question, hash, head, answer)) return {};
+  const Usefulness useful = useful_at(now);
+  const bool held = head.epoch == epoch_.load(std::memory_order_relaxed) && useful.held(head);
+  if (head.failure != 0) {
+    if (!held) return {};
+    answer.ttl_min = 0;
+    if (!answer.extended_error) {
+      answer.extended_error = ExtendedError{.code = ede::cached_error, .text = {}};
+    }
+    return {.state = State::failure, .refresh_due = false};
+  }
+  if (useful.fresh(head)) {
+    age_ttls(answer, question, useful.age(head));
+    return {.state = State::fresh,
+            .refresh_due = head.claimed == 0 && in_last_tenth(head, useful.ticks(head))};
+  }
+  if (!useful.any(head)) return {};
+  make_stale(answer, question);
+  return {.state = State::stale, .refresh_due = !held};
+}
+
+bool Cache::claim_refresh(const Question& question, std::uint64_t hash) {
+  if (shards_.empty()) return false;
+  Shard::Writer writer(shard_of(hash));
+  const Handle entry = writer.find(question, hash);
+  if (entry == 0) return false;
+  EntryHead head = writer.head(entry);
+  if (head.failure != 0 || head.claimed != 0) return false;
+  head.claimed = 1;
+  writer.set_head(entry, head);
+  return true;
+}
+
+void Cache::store(const Question& question, std::uint64_t hash, const Answer& answer, Instant now,
+                  std::uint32_t generation) {
+  if (shards_.empty()) return;
+  PackedEntry packed(question, answer);
+  const Usefulness useful = useful_at(now);
+  packed.head.stored = useful.now;
+  Shard::Writer writer(shard_of(hash));
+  if (generation != generation_.load()) return;
+  writer.store(hash, packed, writer.find(question, hash), useful);
+}
+
+void Cache::hold_stale(const Question& question, std::uint64_t hash, Instant now) {
+  if (shards_.empty()) return;
+  Shard::Writer writer(shard_of(hash));
+  const Handle entry = writer.find(question, hash);
+  if (entry == 0) return;
+  EntryHead head = writer.head(entry);
+  if (head.failure != 0) return;
+  head.recheck = clock_.tick(now) + to_ticks(stale_recheck);
+  head.epoch = epoch_.load();
+  writer.set_head(entry, head);
+}
+
+void Cache::store_failure(const Question& question, std::uint64_t hash, const Answer& failure,
+                          bool from_upstream, Instant now, std::uint32_t generation) {
+  if (shards_.empty()) return;
+  PackedEntry packed(question, without_records(question, failure));
+  const Usefulness useful = useful_at(now);
+  Shard::Writer writer(shard_of(hash));
+  if (generation != generation_.load()) return;
+  const Handle known = writer.find(question, hash);
+  std::uint8_t failures = 0;
+  if (known != 0) {
+    EntryHead head = writer.head(known);
+    if (head.failure == 0 && useful.any(head)) {
+      head.recheck = useful.now + to_ticks(stale_recheck);
+      head.epoch = epoch_.load();
+      writer.set_head(known, head);
+      return;
+    }
+    if (head.failure != 0 && useful.any(head) && head.epoch == epoch_.load()) {
+      failures = head.failures;
+    }
+  }
+  constexpr std::uint8_t failures_max = 16;  // where the hold has long stopped to grow
+  packed.head.failure = 1;
+  packed.head.stored = useful.now;
+  packed.head.failures = from_upstream
+                             ? static_cast<std::uint8_t>(std::min<int>(failures + 1, failures_max))
+                             : failures;
+  packed.head.epoch = epoch_.load();
+  packed.head.recheck =
+      useful.now + to_ticks(from_upstream ? failure_hold(packed.head.failures) : failure_hold_min);
+  writer.store(hash, packed, known, useful);
+}
+
+bool Cache::restore(const Question& question, const Answer& answer, Duration age, Instant now) {
+  if (shards_.empty() || age < Duration{0}) return false;
+  PackedEntry packed(question, answer);
+  const Usefulness useful = useful_at(now);
+  packed.head.stored = clock_.tick_before(now, age);
+  if (!useful.any(packed.head)) return false;
+  const std::uint64_t hash = this->hash(question);
+  Shard::Writer writer(shard_of(hash));
+  if (writer.find(question, hash) != 0) return false;
+  writer.store(hash, packed, 0, useful);
+  return true;
+}
+
+// --- for operators ------------------------------------------------------------------------------
+
+std::size_t Cache::flush() {
+  generation_.fetch_add(1);
+  std::size_t removed = 0;
+  for (const auto& shard : shards_) removed += Shard::Writer(*shard).clear();
+  return removed;
+}
+
+std::size_t Cache::flush(std::span<const std::uint8_t> name, bool below) {
+  generation_.fetch_add(1);
+  const auto is_it = [name, below](const Question& question) {
+    return below ? is_at_or_below(question.name(), name) : equal_names(question.name(), name);
+  };
+  std::size_t removed = 0;
+  for (const auto& shard : shards_) {
+    std::size_t some = 0;
+    do {
+      some = Shard::Writer(*shard).remove_some(is_it);
+      removed += some;
+    } while (some == Shard::Writer::removals_max);
+  }
+  return removed;
+}
+
+void Cache::visit(std::size_t shard, Instant now,
+                  const std::function<void(const CachedEntry&)>& callback) const {
+  const Shard::Copy copy = shards_[shard]->copy();
+  const Usefulness useful = useful_at(now);
+  CachedEntry entry;
+  for (const std::uint32_t at : copy.blocks) {
+    EntryHead head;
+    entry.question = entry_question(&copy.memory[at]);
+    read_entry_answer(&copy.memory[at], head, entry.answer);
+    entry.ttl = head.ttl;
+    entry.age = useful.ticks(head) * tick_length;
+    entry.failure = head.failure != 0;
+    callback(entry);
+  }
+}
+
+CacheStats Cache::stats() const {
+  CacheStats stats;
+  stats.octets_max = shards_.size() * shard_octets;
+  for (const auto& shard : shards_) {
+    const Shard::Totals totals = shard->totals();
+    stats.entries += totals.entries;
+    stats.octets += totals.octets;
+    stats.stored += totals.stored;
+    stats.evicted += totals.evicted;
+  }
+  return stats;
+}
+
+}  // namespace sotto

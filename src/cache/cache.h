@@ -1,0 +1,124 @@
+// Answers kept, shared by all workers: found without a lock, stored under a short one, evicted by
+// SIEVE within a budget that counts everything. Tests: tests/unit/cache/cache_test.cc,
+// tests/unit/cache/cache_model_test.cc. Benchmark: tests/bench/cache_bench.cc.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "cache/address_space.h"
+#include "cache/cache_clock.h"
+#include "cache/shard.h"
+#include "dns/answer.h"
+#include "dns/question.h"
+
+namespace sotto {
+
+// RFC 8767 §5.11 and §4.
+inline constexpr std::uint32_t stale_ttl = 30;  // seconds, in stale answers
+// A name whose refresh failed or lasts is not asked about again for this long.
+inline constexpr Duration stale_recheck = std::chrono::seconds{30};
+// RFC 9520 §3.2: a failure is remembered at least this long; twice as long each time …
+inline constexpr Duration failure_hold_min = std::chrono::seconds{1};
+// … up to this, if the upstream itself said SERVFAIL.
+inline constexpr Duration failure_hold_max = std::chrono::minutes{5};
+
+struct CacheStats {
+  std::uint64_t entries = 0;
+  std::uint64_t octets = 0;  // in use, all overhead included
+  std::uint64_t octets_max = 0;
+  std::uint64_t stored = 0;
+  std::uint64_t evicted = 0;  // for lack of room
+};
+
+// An entry as it was stored, for showing and saving.
+struct CachedEntry {
+  Question question;
+  Answer answer;          // TTLs as they were when it was stored; a failure has no records
+  Duration age{};         // since it was stored
+  std::uint32_t ttl = 0;  // seconds it is fresh from when it was stored
+  bool failure = false;   // a remembered SERVFAIL, not an answer
+};
+
+class Cache {
+ public:
+  // octets: the budget, rounded down to whole shards; 0 keeps nothing. Only reserves address space:
+  // memory is taken as the cache fills. Throws std::bad_alloc.
+  Cache(std::size_t octets, Instant now, Random& random);
+
+  bool keeps_anything() const { return !shards_.empty(); }
+
+  // Keyed with a secret of this process.
+  std::uint64_t hash(const Question& question) const;
+
+  enum class State : std::uint8_t {
+    absent,
+    fresh,
+    stale,    // past its TTL, within stale_max_age
+    failure,  // the upstream failed lately; the answer says how
+  };
+  struct Found {
+    State state = State::absent;
+    // fresh: in the last tenth of its life and not yet claimed, see claim_refresh(). stale: nobody
+    // has asked upstream about it within stale_recheck.
+    bool refresh_due = false;
+  };
+  // answer: filled unless absent, as it is to be given now: TTLs aged; a stale one with stale_ttl,
+  // without AD, with EDE 3 or 19. Thread-safe, without a lock.
+  Found find(const Question& question, std::uint64_t hash, Instant now, Answer& answer);
+
+  // True for one caller per stored answer: that one refreshes it. Thread-safe, like all below.
+  bool claim_refresh(const Question& question, std::uint64_t hash);
+
+  // Changes with every flush: take it when an exchange starts, hand it back with its result.
+  std::uint32_t generation() const { return generation_.load(); }
+  // Keeps an answer that apply_ttl_rules() allows, in place of what was known of this question.
+  void store(const Question& question, std::uint64_t hash, const Answer& answer, Instant now,
+             std::uint32_t generation);
+  // The refresh of a stale answer failed or lasts: give it without asking for stale_recheck.
+  void hold_stale(const Question& question, std::uint64_t hash, Instant now);
+  // Remembers a failure: beside a stored answer that may still be given, else by itself.
+  // from_upstream: an upstream said SERVFAIL; failure as it said it.
+  void store_failure(const Question& question, std::uint64_t hash, const Answer& failure,
+                     bool from_upstream, Instant now, std::uint32_t generation);
+  // After all upstreams had failed one works again: what failed then is no longer held.
+  void forget_failures() { epoch_.fetch_add(1); }
+
+  // 0: stale answers are never given.
+  void set_stale_max_age(Duration age);
+
+  // Forgets everything, or one name (all types), or it and all names below it; returns how many
+  // entries. Incremental: no other thread waits for more than one shard.
+  std::size_t flush();
+  std::size_t flush(std::span<const std::uint8_t> name, bool below);
+  // For saving and showing: calls back for each entry of one shard, without holding its lock.
+  std::size_t shards() const { return shards_.size(); }
+  void visit(std::size_t shard, Instant now,
+             const std::function<void(const CachedEntry&)>& callback) const;
+  // Takes up an entry saved before, unless something is known of its question already; false if
+  // there was no point in it. answer's TTLs are those of when it was stored, age ago.
+  bool restore(const Question& question, const Answer& answer, Duration age, Instant now);
+
+  CacheStats stats() const;
+
+ private:
+  Shard& shard_of(std::uint64_t hash) const;
+  Usefulness useful_at(Instant now) const;
+
+  const std::uint64_t seed_;
+  const CacheClock clock_;
+  std::atomic<std::uint32_t> stale_max_age_{86'400};  // seconds
+  std::atomic<std::uint32_t> generation_{0};
+  std::atomic<std::uint16_t> epoch_{0};
+  AddressSpace memory_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+};
+
+}  // namespace sotto

@@ -1,0 +1,111 @@
+// An entry of the cache in memory: a fixed head, then the question and records as they stand in a
+// message, the RRsets' ends, the upstream's EDE. One block of words, written whole.
+// Test: tests/unit/cache/cache_test.cc.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+
+#include "cache/cache_clock.h"
+#include "cache/words.h"
+#include "dns/answer.h"
+#include "dns/question.h"
+
+namespace sotto {
+
+struct EntryHead {
+  std::uint16_t payload_octets = 0;  // name, type, class, records: never 0, see Arena::in_use()
+  std::uint16_t rrset_words = 0;     // RRsets' ends, one word each; 0 if there is one RRset or none
+  std::uint32_t scope = 0;           // of the question
+  Tick stored = 0;
+  std::uint32_t ttl = 0;      // seconds of life from then
+  Tick recheck = 0;           // a stale answer or a failure is given until then without asking …
+  std::uint16_t epoch = 0;    // … unless all upstreams failed and came back since
+  std::uint8_t failures = 0;  // in a row
+  std::uint8_t ede_octets = 0;  // code and text; 0: none
+  std::uint16_t rcode : 12 = 0;
+  std::uint16_t failure : 1 = 0;    // no answer, but a remembered SERVFAIL
+  std::uint16_t authentic : 1 = 0;  // AD
+  std::uint16_t claimed : 1 = 0;    // somebody refreshes it
+  std::uint16_t unused : 1 = 0;
+  std::uint16_t answers = 0;
+  std::uint16_t authorities = 0;
+  std::uint16_t additionals = 0;
+};
+
+inline constexpr std::size_t block_head_words = 1;
+inline constexpr std::size_t entry_head_words = words_for(sizeof(EntryHead));
+inline constexpr std::size_t entry_prefix_words = block_head_words + entry_head_words;
+static_assert(sizeof(EntryHead) == 32);
+
+// What a stranger's answer can need at most: records of eleven octets, each an RRset of its own.
+inline constexpr std::size_t entry_words_max = entry_prefix_words + words_for(message_octets_max) +
+                                               message_octets_max / 11 +
+                                               words_for(2 + ede_text_octets_max);
+
+// Words of a whole entry, the block's head included.
+constexpr std::size_t entry_words(const EntryHead& head) {
+  return entry_prefix_words + words_for(head.payload_octets) + head.rrset_words +
+         words_for(head.ede_octets);
+}
+
+// Which entries may still be given, at one moment.
+struct Usefulness {
+  Tick now = 0;
+  std::uint32_t stale_max_age = 0;  // seconds
+
+  // Another thread's clock may have been read a moment later.
+  Tick ticks(const EntryHead& head) const {
+    return static_cast<std::int32_t>(now - head.stored) > 0 ? now - head.stored : 0;
+  }
+  std::uint32_t age(const EntryHead& head) const { return ticks(head) / ticks_per_second; }
+  bool fresh(const EntryHead& head) const { return age(head) < head.ttl; }
+  bool held(const EntryHead& head) const {
+    return static_cast<std::int32_t>(head.recheck - now) > 0;
+  }
+  // A failure is of use beyond its hold: it says how long to hold the next one.
+  bool any(const EntryHead& head) const {
+    if (head.failure == 0) return age(head) < std::uint64_t{head.ttl} + stale_max_age;
+    return static_cast<std::int32_t>(head.recheck + failure_memory - now) > 0;
+  }
+
+  static constexpr Tick failure_memory = 300 * ticks_per_second;
+};
+
+EntryHead load_entry_head(const Word* block);
+void store_entry_head(Word* block, const EntryHead& head);
+
+// An entry about to be stored; large, so built where it is needed and not passed by value.
+struct PackedEntry {
+  EntryHead head;
+  std::array<std::uint64_t, entry_words_max> body;  // what follows the head; left uninitialised
+
+  // head's times stay zero.
+  PackedEntry(const Question& question, const Answer& answer);
+  void store(Word* block) const;
+};
+
+// A failure in the form of an answer without records: its RCODE and EDE.
+Answer without_records(const Question& question, const Answer& failure);
+
+enum class EntryMatch : std::uint8_t {
+  same,   // answer is filled: the message as it was stored, TTLs not aged
+  other,  // another question's entry
+  torn,   // somebody writes here; what was read means nothing
+};
+// Copies the entry at block if it is question's. Reads nothing at or behind end. The entry may be
+// written meanwhile: whoever calls checks that it was not, before answer is used.
+EntryMatch read_entry(const Word* block, const Word* end, const Question& question, EntryHead& head,
+                      Answer& answer);
+
+// The question of an entry nobody writes to.
+Question entry_question(const Word* block);
+// … and its answer, TTLs not aged.
+void read_entry_answer(const Word* block, EntryHead& head, Answer& answer);
+
+// Seconds of age come off every TTL of answer; each must be large enough.
+void age_ttls(Answer& answer, const Question& question, std::uint32_t seconds);
+void set_ttls(Answer& answer, const Question& question, std::uint32_t ttl);
+
+}  // namespace sotto

@@ -1,0 +1,144 @@
+// A part of the cache: an index, an arena and the SIEVE order over half a mebibyte of its own.
+// Found without a lock: a reader copies what it finds, then checks by the shard's version that
+// nobody wrote meanwhile (a sequence lock). Writers hold the shard's mutex.
+// Test: tests/unit/cache/shard_test.cc.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "cache/arena.h"
+#include "cache/entry.h"
+
+namespace sotto {
+
+// Small enough that nothing done to a whole shard lasts a millisecond, large enough that the
+// largest answer is a small part of it, and that two octets tell a place in it.
+inline constexpr std::size_t shard_octets = std::size_t{512} * 1'024;
+
+// SIEVE's mark: found since the hand last came by. One bit for each 64 octets: no two entries
+// share one. Only a hint, so readers set it unchecked and a late one harms nobody.
+inline constexpr std::size_t words_per_mark = 8;
+
+// The fields a reader needs come first, in a cache line that writers of other shards leave alone.
+class alignas(64) Shard {
+ public:
+  static constexpr std::size_t marks_words = shard_octets / word_octets / words_per_mark / 64;
+  static constexpr std::uint32_t index_slots_min = 64;
+  static constexpr std::uint32_t index_slots_max = 8'192;
+
+  // memory: shard_octets of zeros on pages of its own, outlives the shard. Touches none of it yet.
+  // seed: of the hash of questions.
+  Shard(Word* memory, std::uint64_t seed);
+
+  // Finds question's entry and fills head and answer as read_entry() does; marks it as found.
+  bool find(const Question& question, std::uint64_t hash, EntryHead& head, Answer& answer);
+
+  // Everything that changes a shard, or wants it unchanged, goes through one of these.
+  class Writer;
+
+  struct Totals {
+    std::uint64_t entries = 0;
+    std::uint64_t octets = 0;  // in use, the index and the shard itself included
+    std::uint64_t stored = 0;
+    std::uint64_t evicted = 0;
+  };
+  Totals totals() const;
+
+  // All entries as they are now, to look at without the mutex.
+  struct Copy {
+    std::unique_ptr<Word[]> memory;     // NOLINT: as many words as were in use
+    std::vector<std::uint32_t> blocks;  // places of entries in memory
+  };
+  Copy copy() const;
+
+  // Is everything as it says? For tests.
+  bool consistent() const;
+
+ private:
+  using Slot = std::atomic<std::uint32_t>;
+
+  enum class Look : std::uint8_t { found, absent, disturbed };
+  Look look(const Question& question, std::uint64_t hash, EntryHead& head, Answer& answer,
+            Handle& entry) const;
+  static std::uint32_t home(std::uint64_t hash, std::uint32_t slots);
+  static std::uint32_t slot_value(std::uint64_t hash, Handle entry);
+  bool marked(Handle entry) const;
+  void set_marked(Handle entry) const;
+  void clear_mark(Handle entry) const;
+
+  std::uint64_t hash_of(Handle entry) const;
+
+  std::atomic<std::uint32_t> version_{0};  // odd while somebody writes
+  std::atomic<std::uint32_t> slots_{0};    // the index's size, a power of two, or 0
+  Word* memory_;
+  Word* marks_;
+  Slot* index_;
+  const std::uint64_t seed_;
+  mutable std::mutex mutex_;
+  Arena arena_;
+  std::uint32_t entries_ = 0;
+  Handle newest_ = 0;
+  Handle oldest_ = 0;
+  Handle hand_ = 0;  // SIEVE's: where it looks next, from the oldest to the newest
+  std::uint64_t stored_ = 0;
+  std::uint64_t evicted_ = 0;
+};
+
+// Holds the mutex as long as it lives. Readers that come by while something was changed try again.
+class Shard::Writer {
+ public:
+  explicit Writer(Shard& shard) : shard_(shard), lock_(shard.mutex_) {}
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  // 0 if it is not there. Valid as long as nothing is stored or removed.
+  Handle find(const Question& question, std::uint64_t hash) const;
+  EntryHead head(Handle entry) const;
+  void set_head(Handle entry, const EntryHead& head);
+  // In place of old, if that is not 0; evicts what must go for it.
+  void store(std::uint64_t hash, const PackedEntry& packed, Handle old, const Usefulness& useful);
+  void remove(Handle entry);
+  // Removes some of the entries for which is_it(question) holds, and returns how many: none are
+  // left when that is fewer than removals_max.
+  template <class IsIt>
+  std::size_t remove_some(IsIt is_it);
+  // Removes everything and gives the memory back.
+  std::size_t clear();
+
+  // Bounds how long the mutex is held.
+  static constexpr std::size_t removals_max = 256;
+
+ private:
+  void begin_change();
+  std::uint32_t slot_of(Handle entry) const;
+  void erase_slot(std::uint32_t slot);
+  void insert_slot(std::uint64_t hash, Handle entry);
+  void grow_index();
+  void link_newest(Handle entry);
+  void unlink(Handle entry);
+  std::uint32_t remove_block(Handle entry);
+  Handle make_room(std::size_t words, const Usefulness& useful);
+  Handle victim(const Usefulness& useful);
+
+  Shard& shard_;
+  std::lock_guard<std::mutex> lock_;
+  bool changing_ = false;
+};
+
+template <class IsIt>
+std::size_t Shard::Writer::remove_some(IsIt is_it) {
+  std::vector<Handle> found;
+  Arena& arena = shard_.arena_;
+  for (Handle at = arena.first(); at != 0 && found.size() < removals_max; at = arena.behind(at)) {
+    if (arena.in_use(at) && is_it(entry_question(shard_.memory_ + at))) found.push_back(at);
+  }
+  for (const Handle entry : found) remove(entry);
+  return found.size();
+}
+
+}  // namespace sotto

@@ -1,0 +1,47 @@
+// The memory of a shard, read by threads that hold no lock while another writes: octets in words
+// that are loaded and stored atomically, so that a reader sees old or new words, never undefined
+// behaviour. On x86-64 these are plain moves.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace sotto {
+
+inline constexpr std::size_t word_octets = 8;
+
+constexpr std::size_t words_for(std::size_t octets) {
+  return (octets + word_octets - 1) / word_octets;
+}
+
+using Word = std::atomic<std::uint64_t>;
+
+// Acquire: whatever is loaded after these words is at least as new as they are, which is what lets
+// a reader check afterwards that nobody wrote meanwhile (the shard's version).
+inline std::uint64_t load_word(const Word& word) {
+  return word.load(std::memory_order_acquire);
+}
+
+// Release: whoever sees this word sees the version that was set before it.
+inline void store_word(Word& word, std::uint64_t value) {
+  word.store(value, std::memory_order_release);
+}
+
+inline void copy_from_words(const Word* from, std::uint8_t* to, std::size_t octets) {
+  for (; octets >= word_octets; octets -= word_octets) {
+    const std::uint64_t word = load_word(*from++);
+    std::memcpy(to, &word, word_octets);
+    to += word_octets;
+  }
+  if (octets > 0) {
+    const std::uint64_t word = load_word(*from);
+    std::memcpy(to, &word, octets);
+  }
+}
+
+}  // namespace sotto
