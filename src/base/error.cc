@@ -20,6 +20,14 @@ std::string_view describe(Error error) {
       return "not a response";
     case Error::message_too_long:
       return "the message is too long";
+    case Error::foreign_file:
+      return "not a file of this program";
+    case Error::other_version:
+      return "written in another version of the format";
+    case Error::future_date:
+      return "dated in the future";
+    case Error::damaged_file:
+      return "damaged or cut short";
     case Error::bad_address:
       return "not an IP address";
     case Error::bad_certificate_file:

@@ -17,6 +17,11 @@ enum class Error : std::uint8_t {
   bad_text,          // a name or number in text form that cannot be read
   not_a_response,    // QR=0, or another opcode
   message_too_long,  // beyond what the transport can carry
+  // cache/
+  foreign_file,   // begins like no file of ours
+  other_version,  // of our own format
+  future_date,    // written later than now
+  damaged_file,   // cut short, or a checksum does not match
   // transport/
   bad_address,
   bad_certificate_file,

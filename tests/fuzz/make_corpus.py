@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes the seed corpora of the fuzz targets of dns/: small, readable here, the same every time.
+"""Writes the seed corpora of the fuzz targets: small, readable here, the same every time.
 
 Inputs that once broke something stay beside them, named regression-…; this program leaves them.
 """
@@ -108,9 +108,39 @@ def demultiplexer():
     yield "garbage", bytes([1, 2, 20, 0, 18]) + bytes(range(18)) + bytes([3, 0, 0])
 
 
+def saved(message, ttl=300, scope=0x01000000, rcode=0, ede=b""):
+    """An entry of a snapshot; snapshot_fuzz.cc puts the checksums in."""
+    fixed = struct.pack("!IQIHB", scope, 1_700_000_300_000, ttl, rcode, len(ede))
+    return fixed + ede + struct.pack("!H", len(message)) + message
+
+
+def snapshot_of(*chunks, count, created=1_700_000_000_000, version=1):
+    file = b"\1sotto\r\n\x1a" + struct.pack("!IQ", version, created) + bytes(8)
+    for chunk in chunks:
+        file += struct.pack("!I", len(chunk)) + chunk + bytes(8)
+    return file + struct.pack("!IQ", 0, count) + bytes(8)
+
+
+def snapshots():
+    address = header(0, answers=1)[2:] + question() + record(TO_QNAME, 1, 300, b"\xc0\0\2\1")
+    address = bytes(2) + address
+    denial = bytes(2) + header(0x23, authorities=1)[2:] + question() + record(
+        b"\xc0\x10", 6, 60, b"\2ns" + b"\xc0\x10" + b"\0" + struct.pack("!5I", 1, 2, 3, 4, 60))
+    yield "empty", snapshot_of(count=0)
+    yield "address", snapshot_of(saved(address), count=1)
+    yield "negative", snapshot_of(saved(denial, 60, 0x07123456, 3, b"\0\x16no path"), count=1)
+    yield "chunks", snapshot_of(saved(address) * 2, saved(denial, 60, rcode=3), count=3)
+    yield "other-ttl", snapshot_of(saved(address, 200), saved(address), count=2)
+    yield "miscounted", snapshot_of(saved(address), count=2)
+    yield "future", snapshot_of(saved(address), count=1, created=1_700_000_999_000)
+    yield "version", snapshot_of(count=0, version=2)
+    yield "unsealed", b"\0" + snapshot_of(saved(address), count=1)[1:]
+    yield "foreign", b"\0PNG\r\n\x1a\n" + bytes(40)
+
+
 def main():
     seeds = {"name": names, "query": queries, "edns": edns, "answer": answers, "framing": framing,
-             "demultiplexer": demultiplexer}
+             "demultiplexer": demultiplexer, "snapshot": snapshots}
     for target, generate in seeds.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
