@@ -27,10 +27,18 @@ void keep_unchanged_trust(const LoadedConfig& running, LoadedConfig& loaded) {
   }
 }
 
+std::uint32_t whole_seconds(std::chrono::seconds seconds) {
+  return static_cast<std::uint32_t>(seconds.count());
+}
+
 }  // namespace
 
 Server::Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets)
-    : log_(log), loaded_(std::move(loaded)), started_with_(loaded_.config) {
+    : log_(log),
+      loaded_(std::move(loaded)),
+      started_with_(loaded_.config),
+      shared_(loaded_.config.cache.size_octets) {
+  apply_to_cache();
   const auto config = worker_config();
   for (WorkerSockets& own : sockets) {
     workers_.push_back(std::make_unique<Worker>(shared_, log_, std::move(own), config));
@@ -44,10 +52,19 @@ std::shared_ptr<const WorkerConfig> Server::worker_config() const {
     snapshot->upstreams.push_back(to_spec(upstream, loaded_.trust.at(upstream.ca_file)));
   }
   snapshot->query_timeout = config.query_timeout;
-  snapshot->policy = {config.policy.allow, config.policy.special_use_names,
-                      SpecialNames({.test = config.policy.test_name})};
+  snapshot->policy = {.allow = config.policy.allow,
+                      .special_use_names = config.policy.special_use_names,
+                      .names = SpecialNames({.test = config.policy.test_name}),
+                      .ttl = {.ttl_min = whole_seconds(config.cache.ttl_min),
+                              .ttl_max = whole_seconds(config.cache.ttl_max),
+                              .negative_ttl_max = whole_seconds(config.cache.negative_ttl_max)},
+                      .prefetch_percent = config.cache.prefetch_percent};
   snapshot->tcp = config.tcp;
   return snapshot;
+}
+
+void Server::apply_to_cache() {
+  shared_.cache.set_stale_max_age(loaded_.config.cache.stale_max_age);
 }
 
 void Server::start() {
@@ -69,6 +86,7 @@ void Server::reload(const ConfigSource& source) {
   keep_unchanged_trust(loaded_, *loaded);
   loaded_ = std::move(*loaded);
   log_.set_level(loaded_.config.log.level);
+  apply_to_cache();
   const auto config = worker_config();
   for (const auto& worker : workers_) worker->apply(config);
   log_.info("config.reloaded", "configuration applied", {{"file", loaded_.file}});
@@ -98,6 +116,13 @@ void Server::log_totals() const {
   const auto forwarder = &Worker::counters;
   log_.info("stopped.clients", "queries of clients",
             {{"queries", total(forwarder, &F::queries)},
+             {"hits", total(forwarder, &F::hits)},
+             {"misses", total(forwarder, &F::misses)},
+             {"stale", total(forwarder, &F::stale)},
+             {"stale_waited", total(forwarder, &F::stale_waited)},
+             {"failures_held", total(forwarder, &F::failures_held)},
+             {"prefetched", total(forwarder, &F::prefetched)},
+             {"rechecked", total(forwarder, &F::rechecked)},
              {"answered", total(forwarder, &F::answered)},
              {"unauthenticated", total(forwarder, &F::unauthenticated)},
              {"unreachable", total(forwarder, &F::unreachable)},

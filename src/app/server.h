@@ -23,11 +23,13 @@ class Server {
   // Begins to stop: queries in progress are finished.
   void drain();
   bool stopped() const;
+  Cache& cache() { return shared_.cache; }
   // Waits for the workers and says what they did.
   void join();
 
  private:
   std::shared_ptr<const WorkerConfig> worker_config() const;
+  void apply_to_cache();
   void log_totals() const;
 
   Log& log_;

@@ -11,6 +11,7 @@
 #include "app/config.h"
 #include "app/upstream_log.h"
 #include "base/random.h"
+#include "cache/cache.h"
 #include "forwarder/forwarder.h"
 #include "frontend/tcp_io.h"
 #include "frontend/udp_io.h"
@@ -22,10 +23,15 @@
 
 namespace sotto {
 
-// What all workers share; locked inside, off the query path.
+// What all workers share; the cache is found in without a lock, the others are off the query path.
 struct SharedState {
+  // cache_octets: the cache's budget.
+  explicit SharedState(std::size_t cache_octets) : cache(cache_octets, monotonic_now(), random) {}
+
   TlsTicketStore tickets;
   BackoffRegistry backoffs;
+  Random random;
+  Cache cache;
 };
 
 // The snapshot a worker applies.

@@ -11,7 +11,7 @@ Worker::Worker(SharedState& shared, Log& log, WorkerSockets sockets,
       opener_(loop_, shared.tickets),
       pool_(opener_, shared.backoffs, upstream_log_, upstream_counters_, random_, loop_.now()),
       exchanges_(pool_, upstream_counters_, loop_.now()),
-      forwarder_(exchanges_, counters_, random_),
+      forwarder_(exchanges_, shared.cache, counters_, loop_.now()),
       tcp_(loop_, forwarder_, tcp_counters_) {
   for (WorkerSockets::Bound& bound : sockets.udp) {
     udp_.push_back(
@@ -81,13 +81,15 @@ Instant Worker::end_turn() {
     exchanges_deadline_ = never;
     exchanges_.on_deadline();
   }
+  if (forwarder_.next_deadline() <= loop_.now()) forwarder_.on_deadline();
   if (tcp_.next_deadline() <= loop_.now()) tcp_.on_deadline();
   exchanges_.end_turn();
   if (drained()) stop();
   for (const auto& frontend : udp_) frontend->flush();
   tcp_.flush();
   exchanges_deadline_ = std::min(exchanges_deadline_, exchanges_.next_deadline());
-  return std::min({exchanges_deadline_, tcp_.next_deadline(), drain_until_});
+  return std::min(
+      {exchanges_deadline_, forwarder_.next_deadline(), tcp_.next_deadline(), drain_until_});
 }
 
 }  // namespace sotto

@@ -247,6 +247,17 @@ bool Answer::authentic() const {
          (load16(message.data() + 2) & flag::authentic_data) != 0;
 }
 
+bool Answer::is_failure() const {
+  return rcode != rcode::noerror && rcode != rcode::nxdomain && rcode != rcode::yxdomain;
+}
+
+bool Answer::is_deliberate() const {
+  if (!extended_error) return false;
+  const std::uint16_t code = extended_error->code;
+  return code == 1 || code == 2 || (code >= 5 && code <= 12) || (code >= 15 && code <= 18) ||
+         code == 27;
+}
+
 void Answer::clear() {
   message.clear();
   rrset_ends.clear();

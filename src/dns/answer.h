@@ -41,6 +41,11 @@ struct Answer {
 
   bool truncated() const;
   bool authentic() const;
+  // Neither an answer nor the statement that there is none.
+  bool is_failure() const;
+  // By its EDE the upstream validated or filtered on purpose (RFC 8914 §4): another one would not
+  // know better, and what was known before does not stand in for it.
+  bool is_deliberate() const;
   void clear();
 };
 

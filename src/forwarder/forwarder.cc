@@ -3,8 +3,6 @@
 #include <cassert>
 #include <utility>
 
-#include "base/hash.h"
-
 namespace sotto {
 namespace {
 
@@ -44,9 +42,17 @@ LocalAnswer answer_for(Verdict verdict) {
 
 }  // namespace
 
-Forwarder::Forwarder(Exchanges& exchanges, ForwarderCounters& counters, Random& random)
-    : exchanges_(exchanges), counters_(counters), hash_seed_(random.next64()) {
+Forwarder::Forwarder(Exchanges& exchanges, Cache& cache, ForwarderCounters& counters,
+                     const Instant& clock_now)
+    : exchanges_(exchanges), cache_(cache), counters_(counters), now_(clock_now) {
   exchanges_.set_events(*this);
+}
+
+// Whoever configures anew wants to see what upstreams say now.
+void Forwarder::apply(ForwarderPolicy policy) {
+  policy_ = std::move(policy);
+  refresh_budget_.set_percent(policy_.prefetch_percent);
+  cache_.forget_failures();
 }
 
 Forwarder::Now Forwarder::answer_now(const Client& client, std::span<const std::uint8_t> message,
@@ -74,9 +80,53 @@ Forwarder::Now Forwarder::answer_now(const Client& client, std::span<const std::
                        {.recursion_desired = query_.recursion_desired(),
                         .checking_disabled = query_.checking_disabled(),
                         .dnssec_ok = query_.edns.dnssec_ok});
-  hash_ = keyed_hash(question_.key(), hash_seed_);
+  hash_ = cache_.hash(question_);
+  if (const auto now = answer_from_cache(out)) return *now;
+  counters_.misses.add();
   if (waiters_.size() >= waiting_queries_max) return answer(shed_answer, out, counters_.shed);
   return {Outcome::pending};
+}
+
+std::optional<Forwarder::Now> Forwarder::answer_from_cache(std::span<std::uint8_t> out) {
+  const Cache::Found found = cache_.find(question_, hash_, now_, found_);
+  stale_known_ = found.state == Cache::State::stale;
+  switch (found.state) {
+    case Cache::State::absent:
+      return std::nullopt;
+    case Cache::State::fresh:
+      if (found.refresh_due) refresh_ahead();
+      return answer_found(out);
+    case Cache::State::failure:
+      counters_.failures_held.add();
+      return answer_found(out);
+    case Cache::State::stale:
+      break;
+  }
+  const bool worth_waiting = exchanges_.usable() && waiters_.size() < waiting_queries_max;
+  if (found.refresh_due && worth_waiting) return std::nullopt;
+  counters_.stale.add();
+  if (found.refresh_due) {
+    cache_.hold_stale(question_, hash_, now_);
+    if (find_pending() == nullptr && pending_.size() < waiting_queries_max) {
+      counters_.rechecked.add();
+      begin_exchange();
+    }
+  }
+  return answer_found(out);
+}
+
+Forwarder::Now Forwarder::answer_found(std::span<std::uint8_t> out) {
+  counters_.hits.add();
+  return {Outcome::answered, write_response(found_, asker_, out)};
+}
+
+// Somebody still asks for what is about to run out: asked now, nobody will wait for it.
+void Forwarder::refresh_ahead() {
+  if (!refresh_budget_.allows_one(now_) || !exchanges_.usable()) return;
+  if (find_pending() != nullptr || !cache_.claim_refresh(question_, hash_)) return;
+  refresh_budget_.spend();
+  counters_.prefetched.add();
+  begin_exchange();
 }
 
 Forwarder::Now Forwarder::answer(const LocalAnswer& local, std::span<std::uint8_t> out,
@@ -90,50 +140,87 @@ void Forwarder::forward(const ReplyTo& to) {
   Waiter& waiter = waiters_.at(waiter_id);
   waiter.asker = asker_;
   waiter.to = to;
+  Pending* pending = find_pending();
+  if (pending != nullptr) {
+    counters_.coalesced.add();
+  } else {
+    counters_.forwarded.add();
+    refresh_budget_.earn();
+    pending = &begin_exchange();
+  }
+  waiter.next = pending->first;
+  pending->first = waiter_id;
+  if (stale_known_ && pending->stale_due == never) expect_stale(*pending);
+}
+
+// --- exchanges ----------------------------------------------------------------------------------
+
+Forwarder::Pending* Forwarder::find_pending() {
   const auto known = by_question_.find(hash_, [this](PendingId id) {
     return exchanges_.question(pending_.at(id).exchange) == question_;
   });
-  if (known) {
-    counters_.coalesced.add();
-    Pending& pending = pending_.at(*known);
-    waiter.next = pending.first;
-    pending.first = waiter_id;
-    return;
-  }
-  counters_.forwarded.add();
-  const PendingId pending_id = pending_.insert();
-  Pending& pending = pending_.at(pending_id);
-  pending.first = waiter_id;
+  return known ? &pending_.at(*known) : nullptr;
+}
+
+Forwarder::Pending& Forwarder::begin_exchange() {
+  const PendingId id = pending_.insert();
+  Pending& pending = pending_.at(id);
   pending.hash = hash_;
-  by_question_.insert(hash_, pending_id);
-  pending.exchange = exchanges_.start(question_, to_token(pending_id));
+  pending.generation = cache_.generation();
+  by_question_.insert(hash_, id);
+  pending.exchange = exchanges_.start(question_, to_token(id));
+  return pending;
 }
 
-template <class Write>
-void Forwarder::finish(std::uint64_t token, Counter& counter, Write write) {
-  const auto pending_id = from_token<PendingTag>(token);
-  const Pending pending = pending_.at(pending_id);
-  by_question_.erase(pending.hash, [pending_id](PendingId id) { return id == pending_id; });
-  pending_.erase(pending_id);
-  for (WaiterId id = pending.first; id;) {
-    const Waiter& waiter = waiters_.at(id);
-    const auto space = waiter.to.sink->response_space(waiter.to, waiter.asker.octets_max);
-    if (space.empty()) {
-      counters_.abandoned.add();
-    } else {
-      counter.add();
-      waiter.to.sink->response_written(waiter.to, write(waiter.asker, space));
+// A copy of what was known of it; who waits is still to be finished.
+Forwarder::Pending Forwarder::end_exchange(std::uint64_t token) {
+  const auto id = from_token<PendingTag>(token);
+  Pending& pending = pending_.at(id);
+  if (ByStaleDue::contains(pending)) by_stale_due_.remove(pending);
+  const Pending ended = pending;
+  by_question_.erase(ended.hash, [id](PendingId other) { return other == id; });
+  pending_.erase(id);
+  return ended;
+}
+
+void Forwarder::on_answer(std::uint64_t token, const Question& question, Answer& answer) {
+  const Pending ended = end_exchange(token);
+  if (apply_ttl_rules(answer, question, policy_.ttl)) {
+    cache_.store(question, ended.hash, answer, now_, ended.generation);
+  } else if (answer.is_failure() && !answer.is_deliberate()) {
+    if (answer.rcode == rcode::servfail) {
+      cache_.store_failure(question, ended.hash, answer, true, now_, ended.generation);
     }
-    const WaiterId next = waiter.next;
-    waiters_.erase(id);
-    id = next;
+    if (finish_with_stale(ended.first, question, ended.hash)) return;
   }
-}
-
-void Forwarder::on_answer(std::uint64_t token, const Answer& answer) {
-  finish(token, counters_.answered, [&](const Asker& asker, std::span<std::uint8_t> space) {
+  finish(ended.first, counters_.answered, [&](const Asker& asker, std::span<std::uint8_t> space) {
     return write_response(answer, asker, space);
   });
+}
+
+void Forwarder::on_failure(std::uint64_t token, const Question& question,
+                           const ExchangeFailure& failure) {
+  const Pending ended = end_exchange(token);
+  if (finish_with_stale(ended.first, question, ended.hash)) return;
+  remember(failure, question, ended);
+  const LocalAnswer local{
+      .rcode = rcode::servfail, .ede_code = failure.ede_code, .ede_text = failure.ede_text};
+  finish(ended.first, counter_of(failure.cause),
+         [&](const Asker& asker, std::span<std::uint8_t> space) {
+           return write_local_response(local, asker, space);
+         });
+}
+
+// A question that upstreams do not answer is not asked again at once. When none can be reached, the
+// next query is what finds out that one can.
+void Forwarder::remember(const ExchangeFailure& failure, const Question& question,
+                         const Pending& pending) {
+  using Cause = ExchangeFailure::Cause;
+  if (failure.cause != Cause::unanswered && failure.cause != Cause::unusable) return;
+  Answer answer;
+  answer.rcode = rcode::servfail;
+  answer.extended_error = ExtendedError{.code = failure.ede_code, .text = failure.ede_text};
+  cache_.store_failure(question, pending.hash, answer, false, now_, pending.generation);
 }
 
 Counter& Forwarder::counter_of(ExchangeFailure::Cause cause) {
@@ -150,12 +237,59 @@ Counter& Forwarder::counter_of(ExchangeFailure::Cause cause) {
   return counters_.unusable;
 }
 
-void Forwarder::on_failure(std::uint64_t token, const ExchangeFailure& failure) {
-  const LocalAnswer local{
-      .rcode = rcode::servfail, .ede_code = failure.ede_code, .ede_text = failure.ede_text};
-  finish(token, counter_of(failure.cause), [&](const Asker& asker, std::span<std::uint8_t> space) {
-    return write_local_response(local, asker, space);
-  });
+// --- stale answers to those who wait ------------------------------------------------------------
+
+void Forwarder::expect_stale(Pending& pending) {
+  pending.stale_due = now_ + stale_client_timeout;
+  by_stale_due_.push_back(pending);  // all wait equally long, so the list stays in order
+}
+
+Instant Forwarder::next_deadline() const {
+  return by_stale_due_.empty() ? never : by_stale_due_.front()->stale_due;
+}
+
+// The exchange goes on; what it brings refreshes the cache.
+void Forwarder::on_deadline() {
+  while (!by_stale_due_.empty() && by_stale_due_.front()->stale_due <= now_) {
+    Pending& pending = *by_stale_due_.front();
+    by_stale_due_.remove(pending);
+    const WaiterId first = pending.first;
+    if (finish_with_stale(first, exchanges_.question(pending.exchange), pending.hash)) {
+      pending.first = {};
+      pending.stale_due = never;
+    }
+  }
+}
+
+// False if there is nothing in the cache to give.
+bool Forwarder::finish_with_stale(WaiterId first, const Question& question, std::uint64_t hash) {
+  const Cache::Found found = cache_.find(question, hash, now_, found_);
+  const bool stale = found.state == Cache::State::stale;
+  if (!stale && found.state != Cache::State::fresh) return false;
+  if (stale) cache_.hold_stale(question, hash, now_);
+  finish(first, stale ? counters_.stale_waited : counters_.answered,
+         [this, stale](const Asker& asker, std::span<std::uint8_t> space) {
+           if (stale) counters_.stale.add();
+           return write_response(found_, asker, space);
+         });
+  return true;
+}
+
+template <class Write>
+void Forwarder::finish(WaiterId first, Counter& counter, Write write) {
+  for (WaiterId id = first; id;) {
+    const Waiter& waiter = waiters_.at(id);
+    const auto space = waiter.to.sink->response_space(waiter.to, waiter.asker.octets_max);
+    if (space.empty()) {
+      counters_.abandoned.add();
+    } else {
+      counter.add();
+      waiter.to.sink->response_written(waiter.to, write(waiter.asker, space));
+    }
+    const WaiterId next = waiter.next;
+    waiters_.erase(id);
+    id = next;
+  }
 }
 
 }  // namespace sotto

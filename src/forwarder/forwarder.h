@@ -4,16 +4,20 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "base/counters.h"
+#include "base/intrusive_list.h"
 #include "base/probe_table.h"
-#include "base/random.h"
 #include "base/slot_map.h"
+#include "cache/cache.h"
+#include "cache/ttl_rules.h"
 #include "dns/query.h"
 #include "dns/response.h"
 #include "forwarder/client.h"
+#include "forwarder/refresh_budget.h"
 #include "policy/networks.h"
 #include "policy/special_names.h"
 #include "upstream/exchanges.h"
@@ -23,25 +27,39 @@ namespace sotto {
 // Clients that wait for an answer, in one worker. Each costs about 400 octets.
 inline constexpr std::size_t waiting_queries_max = 32'768;
 
+// RFC 8767 §5: how long a client waits for upstreams before it gets a stale answer, if there is
+// one.
+inline constexpr Duration stale_client_timeout = std::chrono::milliseconds{1'800};
+
 struct ForwarderPolicy {
   std::vector<Network> allow = local_networks();
   bool special_use_names = true;
   SpecialNames names;
+  TtlRules ttl;
+  unsigned prefetch_percent = 10;
 };
 
-// queries = local + refused + malformed + dropped + shed + coalesced + forwarded, and
-// coalesced + forwarded = answered + unauthenticated + unreachable + unanswered + unusable +
-// abandoned + those in progress.
+// queries = hits + misses + local + refused + malformed + dropped,
+// misses = shed + coalesced + forwarded, and
+// coalesced + forwarded = answered + stale_waited + unauthenticated + unreachable + unanswered +
+// unusable + abandoned + those in progress.
 struct ForwarderCounters {
   Counter queries;
   Counter local;      // answered from local names
   Counter refused;    // by policy
   Counter malformed;  // FORMERR, NOTIMP, BADVERS
   Counter dropped;    // met with silence
-  Counter shed;       // too many were waiting
-  Counter coalesced;  // joined an exchange in progress
-  Counter forwarded;  // began an exchange
-  Counter answered;   // by an upstream
+  Counter hits;       // answered at once from the cache: fresh, stale or a remembered failure
+  Counter misses;
+  Counter failures_held;  // hits: remembered failures
+  Counter stale;          // stale answers, at once or …
+  Counter stale_waited;   // … to clients that had waited for upstreams
+  Counter prefetched;     // exchanges begun for answers about to run out …
+  Counter rechecked;      // … and for stale ones given at once: nobody waits for either
+  Counter shed;           // too many were waiting
+  Counter coalesced;      // joined an exchange in progress
+  Counter forwarded;      // began an exchange
+  Counter answered;       // by an upstream
   // SERVFAIL of our own, by ExchangeFailure::Cause.
   Counter unauthenticated, unreachable, unanswered, unusable;
   Counter abandoned;  // the client had gone
@@ -49,10 +67,11 @@ struct ForwarderCounters {
 
 class Forwarder final : public ExchangeEvents {
  public:
-  // Both outlive the forwarder.
-  Forwarder(Exchanges& exchanges, ForwarderCounters& counters, Random& random);
+  // All outlive the forwarder.
+  Forwarder(Exchanges& exchanges, Cache& cache, ForwarderCounters& counters,
+            const Instant& clock_now);
 
-  void apply(ForwarderPolicy policy) { policy_ = std::move(policy); }
+  void apply(ForwarderPolicy policy);
 
   enum class Outcome : std::uint8_t {
     drop,      // no response
@@ -75,9 +94,16 @@ class Forwarder final : public ExchangeEvents {
   // Clients that wait.
   std::size_t waiting() const { return waiters_.size(); }
 
+  // When on_deadline() wants to be called.
+  Instant next_deadline() const;
+  // Gives stale answers to clients that have waited long enough.
+  void on_deadline();
+
   // ExchangeEvents
-  void on_answer(std::uint64_t token, const Answer& answer) override;
-  void on_failure(std::uint64_t token, const ExchangeFailure& failure) override;
+  void on_answer(std::uint64_t token, const Question& question, Answer& answer) override;
+  void on_failure(std::uint64_t token, const Question& question,
+                  const ExchangeFailure& failure) override;
+  void on_upstreams_back() override { cache_.forget_failures(); }
 
  private:
   struct Waiter;
@@ -88,34 +114,57 @@ class Forwarder final : public ExchangeEvents {
     WaiterId next;
     void reset() { next = {}; }
   };
-  // An exchange seen from here: its question's hash and who waits for it.
+  // An exchange seen from here: its question's hash and who waits for it, maybe nobody.
   struct Pending {
     ExchangeId exchange;
     std::uint64_t hash = 0;
+    std::uint32_t generation = 0;  // of the cache when it began
     WaiterId first;
-    void reset() { first = {}; }
+    Instant stale_due = never;  // when those who wait get a stale answer
+    ListHook<Pending> by_stale_due;
+    void reset() {
+      assert(!by_stale_due.linked);
+      first = {};
+      stale_due = never;
+    }
   };
   using PendingId = StaleId<struct PendingTag>;
+  using ByStaleDue = IntrusiveList<Pending, &Pending::by_stale_due>;
 
   Now answer(const LocalAnswer& local, std::span<std::uint8_t> out, Counter& counter);
+  std::optional<Now> answer_from_cache(std::span<std::uint8_t> out);
+  Now answer_found(std::span<std::uint8_t> out);
+  void refresh_ahead();
+  Pending* find_pending();
+  Pending& begin_exchange();
+  void expect_stale(Pending& pending);
+  Pending end_exchange(std::uint64_t token);
+  bool finish_with_stale(WaiterId first, const Question& question, std::uint64_t hash);
+  void remember(const ExchangeFailure& failure, const Question& question, const Pending& pending);
   Counter& counter_of(ExchangeFailure::Cause cause);
   template <class Write>
-  void finish(std::uint64_t token, Counter& counter, Write write);
+  void finish(WaiterId first, Counter& counter, Write write);
 
   Exchanges& exchanges_;
+  Cache& cache_;
   ForwarderCounters& counters_;
-  const std::uint64_t hash_seed_;
+  const Instant& now_;
   ForwarderPolicy policy_;
+  RefreshBudget refresh_budget_;
 
   // Of the query answer_now() looked at last.
   Query query_;
   Asker asker_;
   Question question_;
   std::uint64_t hash_ = 0;
+  bool stale_known_ = false;  // there is a stale answer to it
+
+  Answer found_;  // in the cache
 
   SlotMap<Waiter, WaiterTag> waiters_;
   SlotMap<Pending, PendingTag> pending_;
   ProbeTable<PendingId> by_question_{1'024};
+  ByStaleDue by_stale_due_;
 };
 
 }  // namespace sotto

@@ -290,8 +290,8 @@ void TcpFrontend::on_deadline() {
   }
   while (Connection* oldest = by_age_.front()) {
     if (oldest->last_message + idle_timeout_ > loop_.now()) break;
-    if (oldest->waiting >
-        0) {  // not idle: an answer is on its way, within the query's own deadline
+    // Not idle: an answer is on its way, within the query's own deadline, or leaves in this turn.
+    if (oldest->waiting > 0 || oldest->due) {
       oldest->last_message = loop_.now();
       by_age_.remove(*oldest);
       by_age_.push_back(*oldest);

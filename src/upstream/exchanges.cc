@@ -17,14 +17,6 @@ constexpr ExchangeFailure unanswered{Cause::unanswered, ede::network_error,
 constexpr ExchangeFailure unusable{Cause::unusable, ede::network_error,
                                    "no usable answer from upstream"};
 
-// The upstream validated or filtered on purpose: another one would not know better (RFC 8914 §4).
-bool is_deliberate(const Answer& answer) {
-  if (!answer.extended_error) return false;
-  const std::uint16_t code = answer.extended_error->code;
-  return code == 1 || code == 2 || (code >= 5 && code <= 12) || (code >= 15 && code <= 18) ||
-         code == 27;
-}
-
 }  // namespace
 
 Exchanges::Exchanges(Pool& pool, UpstreamCounters& counters, const Instant& clock_now)
@@ -244,7 +236,7 @@ bool Exchanges::ask_elsewhere_instead(Exchange& exchange, std::uint32_t upstream
     return true;
   }
   const bool failure = answer_.rcode == rcode::servfail || answer_.rcode == rcode::refused;
-  if (!failure || exchange.bad_answer || is_deliberate(answer_)) return false;
+  if (!failure || exchange.bad_answer || answer_.is_deliberate()) return false;
   if (pool_.upstreams().size() < 2) return false;
   exchange.answered_badly_by = upstream;
   exchange.bad_answer = std::make_unique<Answer>(answer_);
@@ -258,14 +250,16 @@ void Exchanges::give_up(Exchange& exchange, const ExchangeFailure& failure) {
     return;
   }
   const std::uint64_t token = exchange.token;
+  const Question question = exchange.question;
   retire(exchange);
-  events_->on_failure(token, failure);
+  events_->on_failure(token, question, failure);
 }
 
-void Exchanges::finish(Exchange& exchange, const Answer& answer) {
+void Exchanges::finish(Exchange& exchange, Answer& answer) {
   const std::uint64_t token = exchange.token;
+  const Question question = exchange.question;
   retire(exchange);
-  events_->on_answer(token, answer);
+  events_->on_answer(token, question, answer);
 }
 
 void Exchanges::retire(Exchange& exchange) {

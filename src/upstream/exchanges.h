@@ -34,9 +34,12 @@ struct ExchangeFailure {
 // these.
 class ExchangeEvents {
  public:
-  // answer is valid during the call.
-  virtual void on_answer(std::uint64_t token, const Answer& answer) = 0;
-  virtual void on_failure(std::uint64_t token, const ExchangeFailure& failure) = 0;
+  // question and answer are valid during the call; answer may be changed.
+  virtual void on_answer(std::uint64_t token, const Question& question, Answer& answer) = 0;
+  virtual void on_failure(std::uint64_t token, const Question& question,
+                          const ExchangeFailure& failure) = 0;
+  // An upstream answers after all of them had failed.
+  virtual void on_upstreams_back() = 0;
 
  protected:
   ~ExchangeEvents() = default;
@@ -55,6 +58,8 @@ class Exchanges final : public PoolEvents {
   // token: handed back with the result.
   ExchangeId start(const Question& question, std::uint64_t token);
   const Question& question(ExchangeId id) { return exchanges_.at(id).question; }
+  // Has any upstream a chance to answer what starts now?
+  bool usable() const { return pool_.usable(); }
 
   std::size_t in_progress() const { return exchanges_.size(); }
   // Ends all of them; nothing is sent any more.
@@ -74,6 +79,7 @@ class Exchanges final : public PoolEvents {
   void on_suspect(Connection& connection, ExchangeId exchange) override;
   void on_unsuspected(Connection& connection, ExchangeId exchange) override;
   void on_change() override { look_again_ = pool_changed_ = true; }
+  void on_upstreams_back() override { events_->on_upstreams_back(); }
 
  private:
   using ByAge = IntrusiveList<Exchange, &Exchange::by_age>;
@@ -94,7 +100,7 @@ class Exchanges final : public PoolEvents {
   void stop_waiting(Exchange& exchange);
   bool ask_elsewhere_instead(Exchange& exchange, std::uint32_t upstream);
   void give_up(Exchange& exchange, const ExchangeFailure& failure);
-  void finish(Exchange& exchange, const Answer& answer);
+  void finish(Exchange& exchange, Answer& answer);
   void retire(Exchange& exchange);
 
   Pool& pool_;

@@ -144,6 +144,23 @@ void Pool::make_room(Upstream& upstream) {
   if (oldest != nullptr) oldest->close();
 }
 
+bool Pool::usable() const {
+  for (const auto& upstream : upstreams_) {
+    if (usable_connection(*upstream, false) != nullptr) return true;
+    for (const auto& endpoint : upstream->endpoints) {
+      if (!endpoint->backoff->snapshot().failing()) return true;
+    }
+  }
+  return false;
+}
+
+bool Pool::all_known_failing() const {
+  return std::all_of(upstreams_.begin(), upstreams_.end(), [](const auto& upstream) {
+    return std::all_of(upstream->endpoints.begin(), upstream->endpoints.end(),
+                       [](const auto& endpoint) { return endpoint->known_failing; });
+  });
+}
+
 bool Pool::all_failed_authentication() const {
   bool any = false;
   for (const auto& upstream : upstreams_) {
@@ -224,9 +241,11 @@ void Pool::note_answer(Connection& connection, const Pipeline::Match& match) {
   endpoint.last_answer = now_;
   if (connection.answered() == 1 || endpoint.known_failing) endpoint.backoff->on_answer();
   if (endpoint.known_failing) {
+    const bool first_of_all = all_known_failing();
     endpoint.known_failing = false;
     report(UpstreamEvent::Kind::recovered, endpoint);
     events_->on_change();  // it is no longer on probation
+    if (first_of_all) events_->on_upstreams_back();
   }
   if (connection.heard_in_time()) endpoint.upstream->latency.add(now_ - match.sent);
   if (connection.answered() > endpoint.in_flight_max) {

@@ -44,6 +44,8 @@ class PoolEvents {
   virtual void on_unsuspected(Connection& connection, ExchangeId exchange) = 0;
   // A connection became usable, or one failed: whoever waits should look again.
   virtual void on_change() = 0;
+  // One answers after all had failed.
+  virtual void on_upstreams_back() = 0;
 
  protected:
   ~PoolEvents() = default;
@@ -77,6 +79,8 @@ class Pool final : public ConnectionEvents {
   // many exchanges wait for a connection.
   Pick pick(const Exchange& exchange, bool fresh, std::size_t waiting);
 
+  // Is there an upstream with a usable connection, or one that did not fail when tried last?
+  bool usable() const;
   // Did the last attempt at every endpoint end with the peer not being who it should be?
   bool all_failed_authentication() const;
 
@@ -118,6 +122,7 @@ class Pool final : public ConnectionEvents {
   Connection* usable_connection(Upstream& upstream, bool on_probation) const;
   bool expect_soon(Upstream& upstream, bool fresh, std::size_t waiting);
   bool young(const Connection& connection) const;
+  bool all_known_failing() const;
   void make_room(Upstream& upstream);
   void open(Endpoint& endpoint);
   void note_failure(Endpoint& endpoint, FailureKind kind, std::string_view reason);

@@ -67,8 +67,9 @@ struct Loopback final : Link, LinkOpener, ExchangeEvents, UpstreamObserver {
     written.assign(plaintext.begin(), plaintext.end());
   }
   void close() override {}
-  void on_answer(std::uint64_t, const Answer&) override { ++answered; }
-  void on_failure(std::uint64_t, const ExchangeFailure&) override {}
+  void on_answer(std::uint64_t, const Question&, Answer&) override { ++answered; }
+  void on_failure(std::uint64_t, const Question&, const ExchangeFailure&) override {}
+  void on_upstreams_back() override {}
   void on_upstream_event(const UpstreamEvent&) override {}
 
   // Answers everything that was written, in one piece.

@@ -133,12 +133,13 @@ class Play final : ExchangeEvents, UpstreamObserver {
     if (link->open()) link->respond(message);
   }
 
-  void on_answer(std::uint64_t token, const Answer& answer) override {
+  void on_answer(std::uint64_t token, const Question&, Answer& answer) override {
     SOTTO_CHECK(!results_.contains(token));
     SOTTO_CHECK(answer.message.size() >= header_octets);
     results_[token] = true;
   }
-  void on_failure(std::uint64_t token, const ExchangeFailure&) override {
+  void on_upstreams_back() override {}
+  void on_failure(std::uint64_t token, const Question&, const ExchangeFailure&) override {
     SOTTO_CHECK(!results_.contains(token));
     results_[token] = false;
   }

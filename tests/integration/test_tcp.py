@@ -202,7 +202,7 @@ def test_one_clients_limit_leaves_other_clients_alone(start, fake):
 def test_a_client_that_never_reads_is_closed_and_memory_stays(start, fake):
     """BEHAVIOUR 15: bounded write buffers; others are served meanwhile."""
     fake.answer = answers.of_size(60_000)
-    sotto = start(fake)
+    sotto = start(fake, cache={"size": 0})
     before = resident_kib(sotto.pid)
     with sotto.stream(receive_buffer=4_096) as client:
         client.socket.settimeout(0.5)

@@ -1,90 +1,9 @@
 #include "forwarder/forwarder.h"
 
-#include <array>
-#include <gtest/gtest.h>
-
-#include "../upstream/scripted_link.h"
+#include "forwarder_world.h"
 
 namespace sotto {
 namespace {
-
-using Outcome = Forwarder::Outcome;
-
-// A client's query, in wire format.
-std::vector<std::uint8_t> query(std::string_view name, std::uint16_t id = 0x1234,
-                                std::uint16_t flags = flag::recursion_desired) {
-  std::vector<std::uint8_t> message(header_octets);
-  store16(message.data(), id);
-  store16(message.data() + 2, flags);
-  store16(message.data() + 4, 1);
-  const Name parsed = *name_from_text(name);
-  message.insert(message.end(), parsed.octets().begin(), parsed.octets().end());
-  message.insert(message.end(), {0, 1, 0, 1});
-  return message;
-}
-
-struct Silent final : UpstreamObserver {
-  void on_upstream_event(const UpstreamEvent&) override {}
-};
-
-class Clients final : public ResponseSink {
- public:
-  std::span<std::uint8_t> response_space(const ReplyTo& to, std::uint16_t) override {
-    if (to.connection == gone) return {};
-    return buffer_;
-  }
-  void response_written(const ReplyTo& to, std::size_t octets) override {
-    responses.emplace_back(
-        to.connection, std::vector<std::uint8_t>(
-                           buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(octets)));
-  }
-
-  std::uint64_t gone = 0;  // this client has left
-  std::vector<std::pair<std::uint64_t, std::vector<std::uint8_t>>> responses;
-
- private:
-  std::array<std::uint8_t, message_octets_max> buffer_{};
-};
-
-class ForwarderTest : public testing::Test {
- protected:
-  ForwarderTest() {
-    UpstreamSpec spec{.name = "upstream", .endpoints = {}};
-    spec.endpoints.emplace_back();
-    pool_.apply({spec});
-  }
-
-  Outcome ask(const std::vector<std::uint8_t>& message, std::uint64_t client = 1,
-              std::array<std::uint8_t, 4> address = {127, 0, 0, 1}) {
-    const auto now = forwarder_.answer_now({.address = address}, message, out_);
-    response_.assign(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(now.octets));
-    if (now.outcome == Outcome::pending) {
-      forwarder_.forward({.sink = &clients_, .path = {}, .connection = client});
-    }
-    exchanges_.end_turn();
-    return now.outcome;
-  }
-  std::uint16_t rcode() const { return load16(response_.data() + 2) & flag::rcode_mask; }
-  LinkScript& ready_link() {
-    if (opener_.last().written.empty()) opener_.last().become_ready();
-    exchanges_.end_turn();
-    return opener_.last();
-  }
-
-  Instant now_{std::chrono::seconds{1'000}};
-  Random random_{1};
-  ScriptedOpener opener_;
-  BackoffRegistry backoffs_;
-  Silent observer_;
-  UpstreamCounters upstream_counters_;
-  ForwarderCounters counters_;
-  Pool pool_{opener_, backoffs_, observer_, upstream_counters_, random_, now_};
-  Exchanges exchanges_{pool_, upstream_counters_, now_};
-  Forwarder forwarder_{exchanges_, counters_, random_};
-  Clients clients_;
-  std::array<std::uint8_t, message_octets_max> out_{};
-  std::vector<std::uint8_t> response_;
-};
 
 TEST_F(ForwarderTest, IdenticalQuestionsInFlightCostOneUpstreamQuery) {
   EXPECT_EQ(ask(query("www.example.", 1), 1), Outcome::pending);
@@ -123,18 +42,6 @@ TEST_F(ForwarderTest, QuestionsThatMayBeAnsweredDifferentlyAreNotJoined) {
   EXPECT_EQ(counters_.coalesced.value(), 0U);
 }
 
-TEST_F(ForwarderTest, TheSameQuestionLaterIsANewExchange) {
-  for (int round = 0; round < 3; ++round) {
-    ask(query("www.example."));
-    LinkScript& link = ready_link();
-    const auto queries = link.queries();
-    ASSERT_EQ(queries.size(), 1U);
-    link.respond(queries[0].answer());
-  }
-  EXPECT_EQ(clients_.responses.size(), 3U);
-  EXPECT_EQ(forwarder_.waiting(), 0U);
-}
-
 TEST_F(ForwarderTest, StrangersAreRefusedWhateverTheyAsk) {
   EXPECT_EQ(ask(query("www.example."), 1, {192, 0, 2, 1}), Outcome::answered);
   EXPECT_EQ(rcode(), rcode::refused);
@@ -151,9 +58,12 @@ TEST_F(ForwarderTest, LocalNamesAreAnsweredHere) {
   EXPECT_EQ(rcode(), rcode::nxdomain);
   EXPECT_EQ(ask(query("a.test.")), Outcome::answered);
   EXPECT_EQ(counters_.local.value(), 3U);
-  forwarder_.apply({.special_use_names = true, .names = SpecialNames({.test = false})});
+  forwarder_.apply({.special_use_names = true,
+                    .names = SpecialNames({.test = false}),
+                    .ttl = {},
+                    .prefetch_percent = 0});
   EXPECT_EQ(ask(query("a.test.")), Outcome::pending);
-  forwarder_.apply({.special_use_names = false, .names = {}});
+  forwarder_.apply({.special_use_names = false, .names = {}, .ttl = {}, .prefetch_percent = 0});
   EXPECT_EQ(ask(query("a.invalid.")), Outcome::pending);
 }
 

@@ -73,16 +73,17 @@ class World final : public ExchangeEvents, public UpstreamObserver {
   }
 
   // The last octet of the answer's only address; 0 if it has none.
-  void on_answer(std::uint64_t token, const Answer& answer) override {
+  void on_answer(std::uint64_t token, const Question&, Answer& answer) override {
     ASSERT_FALSE(answers.contains(token) || failures.contains(token)) << "answered twice";
     answers[token] =
         load16(answer.message.data() + 6) == 0 ? std::uint8_t{0} : answer.message.back();
     rcodes[token] = answer.rcode;
   }
-  void on_failure(std::uint64_t token, const ExchangeFailure& failure) override {
+  void on_failure(std::uint64_t token, const Question&, const ExchangeFailure& failure) override {
     ASSERT_FALSE(answers.contains(token) || failures.contains(token)) << "answered twice";
     failures[token] = failure.ede_code;
   }
+  void on_upstreams_back() override { ++times_back; }
   void on_upstream_event(const UpstreamEvent& event) override { events.push_back(event.kind); }
   std::size_t count(UpstreamEvent::Kind kind) const {
     return static_cast<std::size_t>(std::count(events.begin(), events.end(), kind));
@@ -99,6 +100,7 @@ class World final : public ExchangeEvents, public UpstreamObserver {
   std::map<std::uint64_t, std::uint16_t> rcodes;
   std::map<std::uint64_t, std::uint16_t> failures;
   std::vector<UpstreamEvent::Kind> events;
+  int times_back = 0;  // that an upstream answered after all had failed
 
  private:
   std::uint64_t tokens_ = (exchanges.set_events(*this), 0);
