@@ -1,0 +1,225 @@
+// What the forwarder makes of the cache: hits, refreshes ahead, stale answers, remembered failures.
+#include "dns/record_walk.h"
+#include "forwarder/forwarder.h"
+#include "forwarder_world.h"
+
+namespace sotto {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// The scripted answers' TTL.
+constexpr seconds life{300};
+
+std::uint32_t ttl_of(std::span<const std::uint8_t> response) {
+  const std::size_t first =
+      header_octets + plain_name_octets(response.subspan(header_octets)) + std::size_t{4};
+  RecordWalk walk(response, first);
+  return load32(response.data() + walk.next().ttl());
+}
+
+class FromCacheTest : public ForwarderTest {
+ protected:
+  static constexpr std::string_view name = "www.example.";
+
+  // As a worker's turns do.
+  void advance(Duration time) {
+    now_ += time;
+    if (exchanges_.next_deadline() <= now_) exchanges_.on_deadline();
+    if (forwarder_.next_deadline() <= now_) forwarder_.on_deadline();
+    exchanges_.end_turn();
+  }
+  // Has the name in the cache, as old as this.
+  void have_answer(Duration age) {
+    ask(query(name));
+    respond(1);
+    advance(age);
+    clients_.responses.clear();
+  }
+  // What upstreams have been asked since the last call.
+  std::vector<SeenQuery> asked() {
+    if (opener_.count() == 0 || !opener_.last().open()) return {};
+    return ready_link().queries();
+  }
+  void respond(std::uint8_t last_octet) {
+    LinkScript& link = ready_link();
+    for (const SeenQuery& seen : link.queries()) link.respond(seen.answer(last_octet));
+    exchanges_.end_turn();
+  }
+  void respond_with(std::uint16_t rcode) {
+    LinkScript& link = ready_link();
+    for (const SeenQuery& seen : link.queries()) link.respond(seen.response(rcode));
+    exchanges_.end_turn();
+  }
+  Outcome ask_again() { return ask(query(name)); }
+};
+
+TEST_F(FromCacheTest, AHitAsksNobodyAndItsTtlAges) {
+  have_answer(seconds{0});
+  for (const int age : {0, 1, 100, 169}) {  // 0, 1, 101, 270 seconds in all
+    advance(seconds{age});
+    if (age == 169) forwarder_.apply({.names = {}, .ttl = {}, .prefetch_percent = 0});
+    EXPECT_EQ(ask(query("wWw.Example.", 7)), Outcome::answered);
+    EXPECT_EQ(load16(response_.data()), 7);
+    EXPECT_EQ(response_[header_octets + 2], 'W') << "the client's spelling";
+    EXPECT_EQ(asked().size(), 0U);
+  }
+  EXPECT_EQ(ttl_of(response_), 30U);
+  EXPECT_EQ(counters_.hits.value(), 4U);
+  EXPECT_EQ(counters_.misses.value(), 1U);
+}
+
+TEST_F(FromCacheTest, InTheLastTenthOneHitHasItAskedAnew) {
+  forwarder_.apply({.names = {}, .ttl = {}, .prefetch_percent = 10});
+  have_answer(seconds{269});
+  EXPECT_EQ(ask_again(), Outcome::answered);
+  EXPECT_EQ(asked().size(), 0U);
+  advance(seconds{1});
+  for (int client = 0; client < 5; ++client) {
+    EXPECT_EQ(ask_again(), Outcome::answered);
+    EXPECT_EQ(ttl_of(response_), 30U);
+  }
+  EXPECT_EQ(counters_.prefetched.value(), 1U);
+  respond(2);
+  EXPECT_EQ(ask_again(), Outcome::answered);
+  EXPECT_EQ(ttl_of(response_), 300U);
+  EXPECT_EQ(response_.back(), 2);
+  EXPECT_EQ(counters_.forwarded.value(), 1U) << "no client ever waited again";
+}
+
+TEST_F(FromCacheTest, AFailedRefreshLeavesTheAnswerAlone) {
+  forwarder_.apply({.names = {}, .ttl = {}, .prefetch_percent = 10});
+  have_answer(seconds{275});
+  ask_again();
+  respond_with(rcode::servfail);
+  EXPECT_EQ(ask_again(), Outcome::answered);
+  EXPECT_EQ(rcode(), rcode::noerror);
+  EXPECT_EQ(ttl_of(response_), 25U);
+}
+
+TEST_F(FromCacheTest, AStaleAnswerAfterTheClientsTimeoutAndThenAtOnce) {
+  have_answer(life);
+  EXPECT_EQ(ask_again(), Outcome::pending);
+  EXPECT_EQ(asked().size(), 1U);
+  advance(stale_client_timeout - milliseconds{1});
+  EXPECT_EQ(clients_.responses.size(), 0U);
+  advance(milliseconds{1});
+  ASSERT_EQ(clients_.responses.size(), 1U);
+  EXPECT_EQ(ttl_of(clients_.responses[0].second), stale_ttl);
+  EXPECT_EQ(counters_.stale_waited.value(), 1U);
+  EXPECT_EQ(ask_again(), Outcome::answered) << "nobody waits for the same silence again";
+  EXPECT_EQ(ttl_of(response_), stale_ttl);
+  EXPECT_EQ(forwarder_.waiting(), 0U);
+  EXPECT_EQ(counters_.stale.value(), 2U);
+}
+
+TEST_F(FromCacheTest, WhatComesAfterTheStaleAnswerRefreshesTheCache) {
+  have_answer(life);
+  ask_again();
+  LinkScript& link = ready_link();
+  const auto queries = link.queries();
+  ASSERT_EQ(queries.size(), 1U);
+  advance(stale_client_timeout);
+  link.respond(queries[0].answer(3));
+  EXPECT_EQ(clients_.responses.size(), 1U) << "each client is answered once";
+  EXPECT_EQ(ask_again(), Outcome::answered);
+  EXPECT_EQ(ttl_of(response_), 300U);
+  EXPECT_EQ(response_.back(), 3);
+}
+
+TEST_F(FromCacheTest, AStaleAnswerInsteadOfAFailureAndNoQuestionForHalfAMinute) {
+  have_answer(life);
+  ask_again();
+  respond_with(rcode::servfail);
+  ASSERT_EQ(clients_.responses.size(), 1U);
+  EXPECT_EQ(ttl_of(clients_.responses[0].second), stale_ttl);
+  advance(seconds{29});
+  EXPECT_EQ(ask_again(), Outcome::answered);
+  EXPECT_EQ(asked().size(), 0U);
+  advance(seconds{1});
+  EXPECT_EQ(ask_again(), Outcome::pending);
+  EXPECT_EQ(asked().size(), 1U);
+}
+
+TEST_F(FromCacheTest, WhatAnUpstreamRefusesOnPurposeIsPassedOn) {
+  have_answer(life);
+  ask_again();
+  LinkScript& link = ready_link();
+  for (const SeenQuery& seen : link.queries()) {
+    auto bogus = seen.response(rcode::servfail);
+    store16(bogus.data() + 10, 1);
+    const std::uint8_t opt[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6, 0, 15, 0, 2, 0, 6};
+    bogus.insert(bogus.end(), std::begin(opt), std::end(opt));  // EDE 6, DNSSEC Bogus
+    link.respond(bogus);
+  }
+  ASSERT_EQ(clients_.responses.size(), 1U);
+  EXPECT_EQ(clients_.responses[0].second[3] & flag::rcode_mask, rcode::servfail);
+}
+
+TEST_F(FromCacheTest, AStaleAnswerAtOnceWhileNoUpstreamIsUsable) {
+  have_answer(seconds{0});
+  opener_.last().die(FailureKind::transport);
+  exchanges_.end_turn();
+  advance(life);
+  ask(query("other.example."));
+  opener_.last().die(FailureKind::transport);
+  exchanges_.end_turn();
+  EXPECT_EQ(ask_again(), Outcome::answered);
+  EXPECT_EQ(ttl_of(response_), stale_ttl);
+  EXPECT_EQ(counters_.rechecked.value(), 1U) << "what brings the network back is asked anyway";
+  EXPECT_EQ(ask_again(), Outcome::answered);
+  EXPECT_EQ(counters_.rechecked.value(), 1U);
+}
+
+TEST_F(FromCacheTest, NothingIsStaleBeyondItsAge) {
+  cache_.set_stale_max_age(seconds{60});
+  have_answer(life + seconds{59});
+  ask_again();
+  respond_with(rcode::servfail);
+  ASSERT_EQ(clients_.responses.size(), 1U);
+  EXPECT_EQ(clients_.responses[0].second[3] & flag::rcode_mask, rcode::noerror);
+  advance(seconds{1});
+  EXPECT_EQ(ask_again(), Outcome::pending);
+  advance(stale_client_timeout);
+  EXPECT_EQ(clients_.responses.size(), 1U);
+}
+
+TEST_F(FromCacheTest, AnUpstreamsFailureIsRememberedForGrowingTimes) {
+  ask_again();
+  respond_with(rcode::servfail);
+  for (const int hold : {1, 2, 4}) {
+    advance(seconds{hold} - milliseconds{63});
+    EXPECT_EQ(ask_again(), Outcome::answered) << hold;
+    EXPECT_EQ(rcode(), rcode::servfail);
+    advance(milliseconds{126});
+    EXPECT_EQ(ask_again(), Outcome::pending) << hold;
+    respond_with(rcode::servfail);
+  }
+  EXPECT_EQ(counters_.failures_held.value(), 3U);
+}
+
+TEST_F(FromCacheTest, AFlushKeepsOutWhatWasOnItsWay) {
+  ask_again();
+  cache_.flush();
+  respond(1);
+  EXPECT_EQ(ask_again(), Outcome::pending);
+}
+
+TEST_F(FromCacheTest, TheFirstAnswerAfterAllHadFailedVoidsWhatIsHeld) {
+  have_answer(life);
+  ask_again();
+  respond_with(rcode::servfail);  // held for 30 s
+  ready_link().die(FailureKind::transport);
+  advance(milliseconds{1});
+  ask(query("other.example."));
+  ready_link().die(FailureKind::transport);
+  exchanges_.end_turn();
+  EXPECT_EQ(ask_again(), Outcome::answered);
+  advance(seconds{1});
+  respond(5);
+  EXPECT_EQ(ask_again(), Outcome::pending);
+}
+
+}  // namespace
+}  // namespace sotto
