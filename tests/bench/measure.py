@@ -57,9 +57,11 @@ def cpu_nanoseconds(pid: int) -> int:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks(pid))
 
 
-def resident_kilobytes(pid: int) -> int:
+def resident_kilobytes(pid: int, peak: bool = False) -> int:
+    """Memory now, or the most there was so far."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE).group(1))
+    field = "VmHWM" if peak else "VmRSS"
+    return int(re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE).group(1))
 
 
 class Names:

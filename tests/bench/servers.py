@@ -128,9 +128,11 @@ UPSTREAMS = {"own": upstream_own, "dnsdist": upstream_dnsdist, "nsd": upstream_n
 # --- under test ---------------------------------------------------------------------------------
 
 
-def sotto(binary: pathlib.Path):
+def sotto(binary: pathlib.Path, settings: str = ""):
+    """settings: the text of a configuration file."""
     def command(place: Place, port: int) -> list[str]:
-        return [str(binary), "serve", "--listen", f"127.0.0.1:{port}", "--upstream",
+        return [str(binary), "serve", "--config", place.write("sotto.toml", settings),
+                "--listen", f"127.0.0.1:{port}", "--upstream",
                 f"tls://127.0.0.1:{place.upstream_port}#{AUTH_NAME}", "--ca-file",
                 str(place.authority.ca_file)]
 
