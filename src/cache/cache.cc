@@ -27,6 +27,8 @@ bool in_last_tenth(const EntryHead& head, Tick ticks) {
   return std::uint64_t{ticks} * 10 >= std::uint64_t{head.ttl} * ticks_per_second * 9;
 }
 
+static_assert(std::max(failure_hold_max, stale_recheck) <= Usefulness::hold_max * tick_length);
+
 // Twice as long each time, RFC 9520 §3.2.
 Duration failure_hold(std::uint8_t failures) {
   Duration hold = failure_hold_min;
@@ -204,6 +206,11 @@ void Cache::visit(std::size_t shard, Instant now,
     entry.failure = head.failure != 0;
     callback(entry);
   }
+}
+
+bool Cache::consistent() const {
+  return std::all_of(shards_.begin(), shards_.end(),
+                     [](const auto& shard) { return shard->consistent(); });
 }
 
 CacheStats Cache::stats() const {

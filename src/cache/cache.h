@@ -107,6 +107,8 @@ class Cache {
   bool restore(const Question& question, const Answer& answer, Duration age, Instant now);
 
   CacheStats stats() const;
+  // Is everything as it says? For tests.
+  bool consistent() const;
 
  private:
   Shard& shard_of(std::uint64_t hash) const;

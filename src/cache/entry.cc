@@ -147,7 +147,7 @@ void PackedEntry::store(Word* block) const {
 EntryMatch read_entry(const Word* block, const Word* end, const Question& question, EntryHead& head,
                       Answer& answer) {
   const auto asked = wire_question(question);
-  if (block + entry_prefix_words + words_for(asked.size()) > end) return EntryMatch::torn;
+  if (block + entry_prefix_words > end) return EntryMatch::torn;
   head = load_entry_head(block);
   if (head.scope != question.scope()) return EntryMatch::other;
   if (head.payload_octets < asked.size()) return EntryMatch::other;

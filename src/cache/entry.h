@@ -55,22 +55,26 @@ struct Usefulness {
   Tick now = 0;
   std::uint32_t stale_max_age = 0;  // seconds
 
-  // Another thread's clock may have been read a moment later.
+  // Another thread's clock may have been read a moment later. Of all other times the nearest past
+  // is meant: an entry that nobody asks for may lie here for years.
   Tick ticks(const EntryHead& head) const {
-    return static_cast<std::int32_t>(now - head.stored) > 0 ? now - head.stored : 0;
+    const Tick since = now - head.stored;
+    return since <= UINT32_MAX - hold_max ? since : 0;
   }
   std::uint32_t age(const EntryHead& head) const { return ticks(head) / ticks_per_second; }
   bool fresh(const EntryHead& head) const { return age(head) < head.ttl; }
-  bool held(const EntryHead& head) const {
-    return static_cast<std::int32_t>(head.recheck - now) > 0;
-  }
+  bool held(const EntryHead& head) const { return is_ahead(head.recheck, 2 * hold_max); }
   // A failure is of use beyond its hold: it says how long to hold the next one.
   bool any(const EntryHead& head) const {
     if (head.failure == 0) return age(head) < std::uint64_t{head.ttl} + stale_max_age;
-    return static_cast<std::int32_t>(head.recheck + failure_memory - now) > 0;
+    return is_ahead(head.recheck + failure_memory, 2 * hold_max + failure_memory);
   }
 
+  static constexpr Tick hold_max = 300 * ticks_per_second;
   static constexpr Tick failure_memory = 300 * ticks_per_second;
+
+ private:
+  bool is_ahead(Tick time, Tick ahead_max) const { return time - now - 1 < ahead_max; }
 };
 
 EntryHead load_entry_head(const Word* block);
