@@ -53,6 +53,22 @@ CLI::App* add_query(CLI::App& app, Parsed& parsed) {
   return query;
 }
 
+CLI::App* add_cache(CLI::App& app, Parsed& parsed) {
+  CLI::App* cache = app.add_subcommand("cache");
+  cache->set_help_flag();
+  cache->add_flag("-h,--help", parsed.help);
+  cache->add_option("words", parsed.line.cache.words);
+  for (const CacheFlag& flag : cache_flags()) {
+    const std::string name(flag.flag);
+    if (flag.on != nullptr) {
+      cache->add_flag(name, parsed.line.cache.*flag.on);
+    } else {
+      cache->add_option(name, parsed.line.cache.*flag.text)->expected(1);
+    }
+  }
+  return cache;
+}
+
 // The words that CLI11 did not expect: "The following argument was not expected: --lisen", or
 // "arguments were".
 std::vector<std::string> unexpected_words(const std::string& message) {
@@ -109,23 +125,30 @@ tl::expected<CommandLine, std::string> parse_command_line(std::vector<std::strin
     command->set_help_flag();
   }
   const CLI::App* query = add_query(app, parsed);
+  const CLI::App* cache = add_cache(app, parsed);
   app.require_subcommand(0, 1);
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
-    return tl::unexpected<std::string>(
-        usage_fault(error, known_words(app.got_subcommand("query") ? *query : app)));
+    const CLI::App& meant = app.got_subcommand("query")   ? *query
+                            : app.got_subcommand("cache") ? *cache
+                                                          : app;
+    return tl::unexpected<std::string>(usage_fault(error, known_words(meant)));
   }
   CommandLine& line = parsed.line;
   if (app.got_subcommand("check")) line.command = Command::check;
   if (app.got_subcommand("query")) line.command = Command::query;
+  if (app.got_subcommand("cache")) line.command = Command::cache;
   if (parsed.help) {
-    line.command = line.command == Command::query ? Command::query_help : Command::help;
+    line.command = line.command == Command::query   ? Command::query_help
+                   : line.command == Command::cache ? Command::cache_help
+                                                    : Command::help;
   } else if (parsed.version) {
     line.command = Command::version;
   }
   if (app.count("--config") != 0) line.config_file = parsed.config_file;
+  if (cache->count("--config") != 0) line.config_file = line.cache.config_file;
   return std::move(parsed.line);
 }
 

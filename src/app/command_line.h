@@ -1,4 +1,4 @@
-// What the user typed: a command, and settings for the configuration or for sotto query.
+// What the user typed: a command, and settings for the configuration, sotto query or sotto cache.
 // Test: tests/unit/app/command_line_test.cc.
 #pragma once
 
@@ -7,18 +7,29 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "app/cache_options.h"
 #include "app/config_source.h"
 #include "app/query/query_options.h"
 
 namespace sotto {
 
 struct CommandLine {
-  enum class Command : std::uint8_t { serve, check, query, help, query_help, version };
+  enum class Command : std::uint8_t {
+    serve,
+    check,
+    query,
+    cache,
+    help,
+    query_help,
+    cache_help,
+    version
+  };
 
   Command command = Command::serve;
   std::optional<std::string> config_file;
   CommandLineSettings settings;
   QueryWords query;
+  CacheWords cache;
 };
 
 // arguments: without the program's name. The error is one line.

@@ -70,4 +70,11 @@ std::string query_help_text() {
          section("Exit codes", query_exit_code_rows()) + section("Examples", query_example_rows());
 }
 
+std::string cache_help_text() {
+  return "sotto cache - forget or show what the running sotto keeps\n\n" +
+         wrapped(std::string(cache_words_help), 0) + section("Usage", cache_command_rows()) +
+         section("Options", cache_flag_rows()) + section("Exit codes", cache_exit_code_rows()) +
+         section("Examples", cache_example_rows());
+}
+
 }  // namespace sotto

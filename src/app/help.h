@@ -10,6 +10,7 @@ namespace sotto {
 std::string version_text();     // "sotto 0.1.0"
 std::string help_text();        // sotto --help
 std::string query_help_text();  // sotto query --help
+std::string cache_help_text();  // sotto cache --help
 
 struct GeneratedPage {
   std::string path;  // below doc/

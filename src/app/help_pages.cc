@@ -130,9 +130,15 @@ std::string man_sotto() {
           "answer "
           "is asked for again over TCP.");
   out += man_rows("\"QUERY OPTIONS\"", query_flag_rows());
+  out += man_rows("CACHE", cache_command_rows()) + ".PP\n" + paragraph(cache_words_help);
+  out += man_rows("\"CACHE OPTIONS\"", cache_flag_rows());
   out += man_rows("ENVIRONMENT", environment_rows());
   out += ".SH FILES\n.TP\n.B /etc/sotto/sotto.toml\n" +
-         paragraph("Read if it exists and no other file is named; see sotto.toml(5).");
+         paragraph("Read if it exists and no other file is named; see sotto.toml(5).") +
+         ".TP\n.B /run/sotto/control.socket\n" +
+         paragraph(
+             "The control socket, where root or systemd starts sotto; see control.socket in "
+             "sotto.toml(5).");
   out += man_rows("SIGNALS", {{"SIGTERM, SIGINT", "Answer the queries in progress and stop."},
                               {"SIGHUP", "Read the configuration again; see sotto.toml(5)."}});
   out += man_rows("\"EXIT STATUS\"", exit_code_rows());
@@ -140,9 +146,15 @@ std::string man_sotto() {
   for (const HelpRow& row : query_exit_code_rows()) {
     out += ".TP\n.B " + row.term + "\n" + paragraph(row.text);
   }
+  out += ".PP\n" + paragraph("sotto cache exits with:");
+  for (const HelpRow& row : cache_exit_code_rows()) {
+    out += ".TP\n.B " + row.term + "\n" + paragraph(row.text);
+  }
   out += man_rows("EXAMPLES", example_rows());
-  for (const HelpRow& row : query_example_rows()) {
-    out += ".TP\n.B \"" + roff(row.term) + "\"\n" + paragraph(row.text);
+  for (const auto& rows : {query_example_rows(), cache_example_rows()}) {
+    for (const HelpRow& row : rows) {
+      out += ".TP\n.B \"" + roff(row.term) + "\"\n" + paragraph(row.text);
+    }
   }
   return out + ".SH \"SEE ALSO\"\n.BR sotto.toml (5)\n";
 }

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "app/cache_options.h"
 #include "app/options.h"
 #include "app/query/query_options.h"
 
@@ -37,7 +38,30 @@ std::vector<HelpRow> command_rows() {
   return {{"sotto [serve] [OPTIONS]", "Forward DNS queries over TLS. This is the default."},
           {"sotto check [OPTIONS]", "Check the configuration and print it as it takes effect."},
           {"sotto query [@SERVER] NAME [TYPE] [OPTIONS]",
-           "Ask one question and show the answer; see sotto query --help."}};
+           "Ask one question and show the answer; see sotto query --help."},
+          {"sotto cache flush|show|stats [NAME] [OPTIONS]",
+           "Forget answers of the running sotto, or show what it keeps; see sotto cache --help."}};
+}
+
+std::vector<HelpRow> cache_command_rows() {
+  return {{"sotto cache flush", "Forget everything, and say how many entries that was."},
+          {"sotto cache flush NAME", "Forget every type of this name; --below: and of all below."},
+          {"sotto cache show NAME",
+           "Print what is kept of this name: for each question a line that says how long it is "
+           "fresh, and the records with their TTLs as they are now."},
+          {"sotto cache stats",
+           "Print a name and a value on each line: entries, octets in use and at most, hits, "
+           "misses, stale answers, refreshes ahead of expiry, evictions, the ratio of hits."}};
+}
+
+std::vector<HelpRow> cache_flag_rows() {
+  std::vector<HelpRow> rows;
+  for (const CacheFlag& flag : cache_flags()) {
+    std::string term(flag.flag);
+    if (!flag.argument.empty()) term += " " + std::string(flag.argument);
+    rows.push_back({term, std::string(flag.help)});
+  }
+  return rows;
 }
 
 std::vector<HelpRow> config_flag_rows() {
@@ -88,6 +112,12 @@ std::vector<HelpRow> query_exit_code_rows() {
           {"2", "Wrong usage."}};
 }
 
+std::vector<HelpRow> cache_exit_code_rows() {
+  return {{"0", "Done."},
+          {"1", "Not done: no sotto is listening there, or it said why not."},
+          {"2", "Wrong configuration or wrong usage; nothing was sent."}};
+}
+
 std::vector<HelpRow> example_rows() {
   return {{"sotto --listen 0.0.0.0:53 --upstream quad9",
            "Serve the local networks on port 53 through Quad9."},
@@ -100,6 +130,12 @@ std::vector<HelpRow> query_example_rows() {
           {"sotto query @[::1]:5053 example.com MX --tcp --dnssec", "Over TCP, with signatures."},
           {"sotto query @tls://9.9.9.9#dns.quad9.net example.com",
            "Over TLS, past sotto, to compare."}};
+}
+
+std::vector<HelpRow> cache_example_rows() {
+  return {{"sotto cache flush example.com --below", "After a change that should be seen at once."},
+          {"sotto cache show www.example.com", "Why is it this address?"},
+          {"sotto cache stats --socket /run/sotto/control.socket", "How full, how useful."}};
 }
 
 }  // namespace sotto

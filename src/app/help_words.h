@@ -15,11 +15,20 @@ struct HelpRow {
 std::vector<HelpRow> command_rows();
 std::vector<HelpRow> config_flag_rows();
 std::vector<HelpRow> query_flag_rows();
+std::vector<HelpRow> cache_command_rows();
+std::vector<HelpRow> cache_flag_rows();
 std::vector<HelpRow> environment_rows();
 std::vector<HelpRow> exit_code_rows();
 std::vector<HelpRow> query_exit_code_rows();
 std::vector<HelpRow> example_rows();  // term: the command
 std::vector<HelpRow> query_example_rows();
+std::vector<HelpRow> cache_exit_code_rows();
+std::vector<HelpRow> cache_example_rows();
+
+inline constexpr std::string_view cache_words_help =
+    "Talks to the running sotto through its control socket, which only the user it runs as and "
+    "root "
+    "may use. Names are written as in a zone file.";
 
 inline constexpr std::string_view query_words_help =
     "SERVER is an address with or without a port (@127.0.0.1, @[::1]:5053), @tcp://ADDRESS[:PORT], "

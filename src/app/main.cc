@@ -8,6 +8,7 @@
 #include "app/config_source.h"
 #include "app/help.h"
 #include "app/query/run_query.h"
+#include "app/run_cache.h"
 #include "app/serve.h"
 
 namespace {
@@ -46,6 +47,9 @@ int run(const sotto::CommandLine& line) {
     case Command::query_help:
       print(stdout, sotto::query_help_text());
       return exit_clean;
+    case Command::cache_help:
+      print(stdout, sotto::cache_help_text());
+      return exit_clean;
     case Command::version:
       print(stdout, sotto::version_text() + "\n");
       return exit_clean;
@@ -54,10 +58,16 @@ int run(const sotto::CommandLine& line) {
       if (!options) return usage_error(options.error(), "sotto query --help");
       return sotto::run_query(*options);
     }
+    case Command::cache: {
+      const auto call = sotto::parse_cache_words(line.cache);
+      if (!call) return usage_error(call.error(), "sotto cache --help");
+      return sotto::run_cache(*call, line.cache, {line.config_file, line.settings, environment},
+                              environment);
+    }
     case Command::check:
       return check({line.config_file, line.settings, environment});
     case Command::serve:
-      return sotto::serve({line.config_file, line.settings, environment});
+      return sotto::serve({line.config_file, line.settings, environment}, environment);
   }
   return exit_usage;
 }

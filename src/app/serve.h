@@ -1,13 +1,13 @@
 // sotto serve: the running forwarder.
 #pragma once
 
-namespace sotto {
+#include "app/config_source.h"
 
-class ConfigSource;
+namespace sotto {
 
 // Loads the configuration, serves until SIGTERM or SIGINT, and drains. Returns the exit code: 0
 // after a clean stop, 1 for a failure at run time, 2 for a wrong configuration. Errors are on
 // stderr.
-int serve(const ConfigSource& source);
+int serve(const ConfigSource& source, const Environment& environment);
 
 }  // namespace sotto

@@ -5,9 +5,12 @@
 #include <sys/resource.h>
 #include <utility>
 
+#include "app/cache_commands.h"
 #include "app/config_source.h"
+#include "app/control.h"
 #include "app/help.h"
 #include "app/listeners.h"
+#include "app/live_cache.h"
 #include "app/logging.h"
 #include "app/serve.h"
 #include "app/server.h"
@@ -83,7 +86,7 @@ bool drain(const Signals& signals, Server& server) {
 
 }  // namespace
 
-int serve(const ConfigSource& source) {
+int serve(const ConfigSource& source, const Environment& environment) {
   const Signals signals;
   auto loaded = source.load();
   if (!loaded) {
@@ -101,9 +104,17 @@ int serve(const ConfigSource& source) {
             {"upstreams", loaded->config.upstreams.size()},
             {"file", loaded->file}});
   raise_descriptor_limit(loaded->config, log);
+  const Config::Control control_wanted = loaded->config.control;
   Server server(log, std::move(*loaded), std::move(*sockets));
+  LiveCache cache(server.cache(), [&server] { return server.lookups(); });
+  auto control = start_control(control_wanted, environment, cache_commands(cache), log);
+  if (!control) {
+    log.error("control.failed", control.error());
+    return exit_failed;
+  }
   server.start();
   serve_until_stopped(signals, server, source, log);
+  control->reset();  // the next sotto may take the socket while this one drains
   if (drain(signals, server)) return exit_stopped;
   std::fputs("sotto: stopped by a second signal with queries in progress\n", stderr);
   std::_Exit(exit_failed);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/cache_control.h"
+
 namespace sotto {
 namespace {
 
@@ -104,6 +106,20 @@ bool Server::stopped() const {
 void Server::join() {
   for (const auto& worker : workers_) worker->join();
   log_totals();
+}
+
+LookupTotals Server::lookups() const {
+  LookupTotals totals;
+  for (const auto& worker : workers_) {
+    const ForwarderCounters& counters = worker->counters();
+    totals.hits += counters.hits.value();
+    totals.misses += counters.misses.value();
+    totals.stale += counters.stale.value();
+    totals.prefetched += counters.prefetched.value();
+    totals.rechecked += counters.rechecked.value();
+    totals.failures_held += counters.failures_held.value();
+  }
+  return totals;
 }
 
 void Server::log_totals() const {

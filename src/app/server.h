@@ -11,6 +11,8 @@
 
 namespace sotto {
 
+struct LookupTotals;
+
 class Server {
  public:
   // log outlives the server. Does not start yet.
@@ -24,6 +26,8 @@ class Server {
   void drain();
   bool stopped() const;
   Cache& cache() { return shared_.cache; }
+  // Of all workers together. Thread-safe.
+  LookupTotals lookups() const;
   // Waits for the workers and says what they did.
   void join();
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <optional>
 
-#include "app/query/rdata_text.h"
+#include "app/query/record_text.h"
 #include "app/query/record_types.h"
 #include "app/text.h"
 #include "dns/constants.h"
@@ -37,46 +37,11 @@ constexpr std::array<std::string_view, 4> section_names{"QUESTION", "ANSWER", "A
 constexpr std::size_t answer_section = 1;
 constexpr std::size_t opcode_shift = 11;
 
-struct Record {
-  Name owner;
-  std::uint16_t type = 0;
-  std::uint16_t rclass = 0;
-  std::uint32_t ttl = 0;
-  std::size_t data = 0;  // where it begins and ends in the message
-  std::size_t end = 0;
-};
-
-std::optional<Record> read_record(WireReader& reader, Octets message) {
-  Record record;
-  const auto owner = read_name(reader, message);
-  if (!owner) return std::nullopt;
-  record.owner = *owner;
-  record.type = reader.take16();
-  record.rclass = reader.take16();
-  record.ttl = reader.take32();
-  const std::uint16_t length = reader.take16();
-  record.data = reader.position();
-  reader.take(length);
-  record.end = reader.position();
-  if (!reader.ok()) return std::nullopt;
-  return record;
-}
-
-std::string ede_text(Octets data) {
-  if (data.size() < 2) return "EDE malformed";
-  const std::uint16_t code = load16(data.data());
-  std::string text = "EDE " + std::to_string(code);
-  if (const std::string_view name = ede_name(code); !name.empty()) {
-    text += " (" + std::string(name) + ")";
-  }
-  if (data.size() > 2) text += ": " + quoted_string(data.subspan(2));
-  return text;
-}
-
 std::string option_text(std::uint16_t code, Octets data) {
   switch (code) {
     case edns_option::extended_error:
-      return ede_text(data);
+      if (data.size() < 2) return "EDE malformed";
+      return extended_error_text(load16(data.data()), data.subspan(2));
     case edns_option::padding:
       return "padding: " + std::to_string(data.size()) + " octets";
     case edns_option::keepalive:
@@ -100,7 +65,7 @@ class Printer {
   void section(std::size_t index, std::uint16_t count);
   bool question();
   bool record(std::size_t section);
-  void edns(const Record& opt);
+  void edns(const MessageRecord& opt);
 
   Octets message_;
   WireReader reader_;
@@ -122,7 +87,7 @@ std::string Printer::header() {
   return text;
 }
 
-void Printer::edns(const Record& opt) {
+void Printer::edns(const MessageRecord& opt) {
   // RFC 6891 §6.1.3: TTL is extended RCODE, version, flags.
   const auto extended = static_cast<std::uint16_t>((opt.ttl >> 24U) << 4U);
   out_.rcode = static_cast<std::uint16_t>(out_.rcode | extended);
@@ -156,10 +121,8 @@ bool Printer::record(std::size_t section) {
     edns(*record);
     return true;
   }
-  const std::string data = rdata_text(record->type, message_.first(record->end), record->data);
-  if (section == answer_section) out_.answers += data + "\n";
-  out_.text += name_to_text(record->owner.octets()) + "\t" + std::to_string(record->ttl) + "\t" +
-               class_text(record->rclass) + "\t" + type_text(record->type) + "\t" + data + "\n";
+  if (section == answer_section) out_.answers += record_data_text(*record, message_) + "\n";
+  out_.text += record_text(*record, message_) + "\n";
   return true;
 }
 

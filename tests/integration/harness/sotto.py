@@ -7,6 +7,7 @@ import pathlib
 import signal
 import socket
 import struct
+import subprocess
 
 import dns.message
 import dns.query
@@ -17,7 +18,10 @@ from .processes import SANITIZER_REPORT, Process
 from .waiting import PATIENCE
 
 # Nothing of the caller's environment may configure the sotto under test.
-_FOREIGN = ("SOTTO_LISTEN", "SOTTO_UPSTREAM", "SOTTO_CA_FILE", "SOTTO_LOG_LEVEL", "SOTTO_CONFIG")
+_FOREIGN = ("SOTTO_LISTEN", "SOTTO_UPSTREAM", "SOTTO_CA_FILE", "SOTTO_LOG_LEVEL", "SOTTO_CONFIG",
+            "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR")
+# Without this, root's sotto would take the control socket of one that runs on this machine.
+NO_RUNTIME_DIRECTORY = "/nonexistent"
 
 
 def binary() -> pathlib.Path:
@@ -36,15 +40,15 @@ def sanitized() -> bool:
 
 def environment(**extra: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
-    return {**kept, **extra}
+    return {**kept, "RUNTIME_DIRECTORY": NO_RUNTIME_DIRECTORY, **extra}
 
 
-def toml(configuration: dict) -> str:
-    """The subset of TOML that tests need: values, tables, arrays of tables."""
+def toml(configuration: dict, parent: str = "") -> str:
+    """The subset of TOML that tests need: values, tables within tables, arrays of tables."""
     plain, tables = [], []
     for key, value in configuration.items():
         if isinstance(value, dict):
-            tables.append(f"[{key}]\n{toml(value)}")
+            tables.append(f"[{parent}{key}]\n{toml(value, f'{parent}{key}.')}")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             tables += [f"[[{key}]]\n{toml(each)}" for each in value]
         else:
@@ -58,9 +62,15 @@ class Sotto(Process):
     def __init__(self, directory: pathlib.Path, arguments: list[str], *, port: int,
                  address: str = "127.0.0.1", env: dict[str, str] | None = None,
                  number: int = 0):
+        env = env or environment()
+        if env["RUNTIME_DIRECTORY"] == NO_RUNTIME_DIRECTORY:
+            # Where systemd would have the control socket, one for each sotto.
+            runtime = directory / f"run-{number}"
+            runtime.mkdir(mode=0o700, exist_ok=True)
+            env = {**env, "RUNTIME_DIRECTORY": str(runtime)}
         super().__init__("sotto", [str(binary()), *arguments],
-                         directory / f"sotto-{number}.log", env=env or environment(),
-                         cwd=directory)
+                         directory / f"sotto-{number}.log", env=env, cwd=directory)
+        self.control_socket = pathlib.Path(env["RUNTIME_DIRECTORY"]) / "control.socket"
         self.address = address
         self.port = port
         self.config_file = directory / f"sotto-{number}.toml"
@@ -122,6 +132,19 @@ class Sotto(Process):
         return load(self.address, self.port, queries=queries, per_second=per_second, **options)
 
     # --- operating -----------------------------------------------------------------------
+
+    def cache(self, *arguments: str) -> str:
+        """What sotto cache prints about this sotto."""
+        result = subprocess.run([str(binary()), "cache", *arguments,
+                                 "--socket", str(self.control_socket)], capture_output=True,
+                                text=True, timeout=PATIENCE, env=environment(), check=False)
+        assert result.returncode == 0, result.stderr
+        assert not result.stderr, result.stderr
+        return result.stdout
+
+    def cache_stats(self) -> dict[str, float]:
+        lines = self.cache("stats").splitlines()
+        return {name: float(value) for name, value in map(str.split, lines)}
 
     def configure(self, configuration: dict) -> None:
         self.config_file.write_text(toml(configuration))

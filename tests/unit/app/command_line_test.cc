@@ -24,6 +24,10 @@ TEST(CommandLine, FindsTheCommand) {
       {{"serve", "--help"}, Command::help},
       {{"check", "--help"}, Command::help},
       {{"query", "--help"}, Command::query_help},
+      {{"cache", "stats"}, Command::cache},
+      {{"cache", "flush", "check"}, Command::cache},
+      {{"cache", "--help"}, Command::cache_help},
+      {{"cache", "flush", "-h"}, Command::cache_help},
       {{"--version"}, Command::version},
   };
   for (const Case& c : cases) {
@@ -31,6 +35,21 @@ TEST(CommandLine, FindsTheCommand) {
     ASSERT_TRUE(line.has_value()) << line.error();
     EXPECT_EQ(line->command, c.command) << (c.arguments.empty() ? "" : c.arguments.back());
   }
+}
+
+TEST(CommandLine, CacheTakesWordsAndFlags) {
+  const auto line = parse_command_line(
+      {"cache", "flush", "example.com", "--below", "--socket", "/s", "--config", "f"});
+  ASSERT_TRUE(line.has_value()) << line.error();
+  EXPECT_EQ(line->cache.words, (Words{"flush", "example.com"}));
+  EXPECT_TRUE(line->cache.below);
+  EXPECT_EQ(line->cache.socket, "/s");
+  EXPECT_EQ(line->config_file, "f");
+  EXPECT_EQ(parse_command_line({"--config", "g", "cache", "stats"})->config_file, "g");
+  EXPECT_EQ(parse_command_line({"cache", "show", "\\-x.example"})->cache.words,
+            (Words{"show", "\\-x.example"}));
+  EXPECT_EQ(parse_command_line({"cache", "stats", "--sock", "/s"}).error(),
+            "unknown option (\"--sock\"); did you mean \"--socket\"?");
 }
 
 TEST(CommandLine, OptionsStandBeforeOrBehindTheCommand) {

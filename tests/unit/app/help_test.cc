@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sstream>
 
+#include "app/cache_options.h"
 #include "app/options.h"
 #include "app/query/query_options.h"
 
@@ -29,10 +30,13 @@ TEST(Help, NamesEveryFlagAndVariable) {
   for (const QueryFlag& flag : query_flags()) {
     EXPECT_NE(query_help_text().find(flag.flag), std::string::npos) << flag.flag;
   }
+  for (const CacheFlag& flag : cache_flags()) {
+    EXPECT_NE(cache_help_text().find(flag.flag), std::string::npos) << flag.flag;
+  }
 }
 
 TEST(Help, FitsATerminal) {
-  for (const std::string& text : {help_text(), query_help_text()}) {
+  for (const std::string& text : {help_text(), query_help_text(), cache_help_text()}) {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
   }
