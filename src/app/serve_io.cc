@@ -31,6 +31,7 @@ class Signals {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set_, signal);
     ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is a failed write, no more
   }
 
   // 0 when none came within the time.
@@ -73,15 +74,22 @@ void serve_until_stopped(const Signals& signals, Server& server, const ConfigSou
 }
 
 // False if a second signal says not to wait.
-bool drain(const Signals& signals, Server& server) {
+template <class IsDone>
+bool wait_until(const Signals& signals, IsDone is_done) {
   constexpr long look_every_nanoseconds = 20'000'000;
-  server.drain();
-  while (!server.stopped()) {
+  while (!is_done()) {
     const int signal = signals.wait(0, look_every_nanoseconds);
     if (signal == SIGTERM || signal == SIGINT) return false;
   }
-  server.join();
   return true;
+}
+
+bool stop(const Signals& signals, Server& server) {
+  server.drain();
+  if (!wait_until(signals, [&server] { return server.stopped(); })) return false;
+  server.join();
+  server.save();
+  return wait_until(signals, [&server] { return server.saved(); });
 }
 
 }  // namespace
@@ -115,8 +123,8 @@ int serve(const ConfigSource& source, const Environment& environment) {
   server.start();
   serve_until_stopped(signals, server, source, log);
   control->reset();  // the next sotto may take the socket while this one drains
-  if (drain(signals, server)) return exit_stopped;
-  std::fputs("sotto: stopped by a second signal with queries in progress\n", stderr);
+  if (stop(signals, server)) return exit_stopped;
+  std::fputs("sotto: stopped by a second signal before all was done\n", stderr);
   std::_Exit(exit_failed);
 }
 

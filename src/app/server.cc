@@ -33,13 +33,21 @@ std::uint32_t whole_seconds(std::chrono::seconds seconds) {
   return static_cast<std::uint32_t>(seconds.count());
 }
 
+TtlRules to_rules(const Config::Cache& config) {
+  return {.ttl_min = whole_seconds(config.ttl_min),
+          .ttl_max = whole_seconds(config.ttl_max),
+          .negative_ttl_max = whole_seconds(config.negative_ttl_max)};
+}
+
 }  // namespace
 
 Server::Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets)
     : log_(log),
       loaded_(std::move(loaded)),
       started_with_(loaded_.config),
-      shared_(loaded_.config.cache.size_octets) {
+      shared_(loaded_.config.cache.size_octets),
+      cache_keeper_(log, shared_.cache, loaded_.config.cache.file, to_rules(loaded_.config.cache),
+                    file_calls_) {
   apply_to_cache();
   const auto config = worker_config();
   for (WorkerSockets& own : sockets) {
@@ -57,9 +65,7 @@ std::shared_ptr<const WorkerConfig> Server::worker_config() const {
   snapshot->policy = {.allow = config.policy.allow,
                       .special_use_names = config.policy.special_use_names,
                       .names = SpecialNames({.test = config.policy.test_name}),
-                      .ttl = {.ttl_min = whole_seconds(config.cache.ttl_min),
-                              .ttl_max = whole_seconds(config.cache.ttl_max),
-                              .negative_ttl_max = whole_seconds(config.cache.negative_ttl_max)},
+                      .ttl = to_rules(config.cache),
                       .prefetch_percent = config.cache.prefetch_percent};
   snapshot->tcp = config.tcp;
   return snapshot;
@@ -67,10 +73,12 @@ std::shared_ptr<const WorkerConfig> Server::worker_config() const {
 
 void Server::apply_to_cache() {
   shared_.cache.set_stale_max_age(loaded_.config.cache.stale_max_age);
+  cache_keeper_.set_save_interval(loaded_.config.cache.save_interval);
 }
 
 void Server::start() {
   for (const auto& worker : workers_) worker->start();
+  cache_keeper_.start();
 }
 
 void Server::reload(const ConfigSource& source) {

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "app/cache_keeper.h"
 #include "app/config_source.h"
+#include "app/file_calls.h"
 #include "app/logging.h"
 #include "app/worker.h"
 
@@ -30,6 +32,9 @@ class Server {
   LookupTotals lookups() const;
   // Waits for the workers and says what they did.
   void join();
+  // After that: begins to save the cache.
+  void save() { cache_keeper_.stop(); }
+  bool saved() const { return cache_keeper_.stopped(); }
 
  private:
   std::shared_ptr<const WorkerConfig> worker_config() const;
@@ -40,6 +45,8 @@ class Server {
   LoadedConfig loaded_;
   const Config started_with_;  // in force where a change needs a restart
   SharedState shared_;
+  FileCalls file_calls_;
+  CacheKeeper cache_keeper_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -1,0 +1,221 @@
+#include "app/cache_keeper.h"
+
+#include <condition_variable>
+#include <gtest/gtest.h>
+#include <mutex>
+
+#include "cache_file_world.h"
+
+namespace sotto {
+namespace {
+
+using namespace std::chrono_literals;
+using test::content;
+using test::KeptCache;
+using test::snapshot_text;
+using test::TemporaryDirectory;
+using test::write_file;
+
+// Tells of each file that took its place; can refuse to write.
+class WatchedCalls : public FileCalls {
+ public:
+  std::atomic<bool> full{false};
+
+  ssize_t write(int fd, const void* octets, std::size_t count) override {
+    if (!full) return FileCalls::write(fd, octets, count);
+    count_one(refused_);
+    errno = ENOSPC;
+    return -1;
+  }
+  int rename(const std::string& from, const std::string& to) override {
+    const int result = FileCalls::rename(from, to);
+    count_one(renamed_);
+    return result;
+  }
+  void await_renames(unsigned count) { await(renamed_, count); }
+  void await_refusals(unsigned count) { await(refused_, count); }
+  unsigned renames() {
+    const std::lock_guard lock(mutex_);
+    return renamed_;
+  }
+
+ private:
+  void count_one(unsigned& counter) {
+    const std::lock_guard lock(mutex_);
+    ++counter;
+    changed_.notify_all();
+  }
+  void await(const unsigned& counter, unsigned count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return counter >= count; });
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  unsigned renamed_ = 0;
+  unsigned refused_ = 0;
+};
+
+class CacheKeeperTest : public testing::Test {
+ protected:
+  // Runs a keeper until does_its_part(keeper) returns; then the log is complete.
+  template <class Part>
+  void run(KeptCache& cache, Part part) {
+    lines_.clear();
+    Log log({.level = LogLevel::debug, .format = LogFormat::text},
+            [this](std::string_view line) { lines_ += line; });
+    CacheKeeper keeper(log, cache.cache, path_, TtlRules{}, calls_);
+    part(keeper);
+  }
+  static void await_end(const CacheKeeper& keeper) {
+    while (!keeper.stopped()) std::this_thread::yield();
+  }
+  void run_and_stop(KeptCache& cache) {
+    run(cache, [](CacheKeeper& keeper) {
+      keeper.start();
+      keeper.stop();
+      await_end(keeper);
+    });
+  }
+  std::size_t count(std::string_view text) const {
+    std::size_t found = 0;
+    for (auto at = lines_.find(text); at != std::string::npos; at = lines_.find(text, at + 1)) {
+      ++found;
+    }
+    return found;
+  }
+
+  TemporaryDirectory directory_;
+  std::string path_ = directory_ / "cache";
+  WatchedCalls calls_;
+  std::string lines_;
+};
+
+TEST_F(CacheKeeperTest, SavesAtACleanStopAndLoadsAtTheStart) {
+  KeptCache first;
+  first.store("a.example");
+  run_and_stop(first);
+  EXPECT_EQ(count("cache.saved"), 1U);
+  EXPECT_EQ(count("warning"), 0U) << "the first start finds no file";
+
+  KeptCache second;
+  second.store("b.example");
+  run(second, [&](CacheKeeper& keeper) {
+    keeper.set_save_interval(1ms);  // it loads first
+    keeper.start();
+    calls_.await_renames(2);
+    keeper.stop();
+    await_end(keeper);
+  });
+  EXPECT_EQ(count("cache.loaded"), 1U) << lines_;
+  EXPECT_TRUE(second.knows("a.example"));
+  KeptCache third;
+  EXPECT_EQ(test::load(third.cache, path_).entries, 2U);
+}
+
+TEST_F(CacheKeeperTest, SavesEveryIntervalAlsoOneThatIsSetLater) {
+  KeptCache cache;
+  cache.store("a.example");
+  run(cache, [this](CacheKeeper& keeper) {
+    keeper.start();
+    keeper.set_save_interval(1ms);
+    calls_.await_renames(3);
+  });
+  EXPECT_GE(count("debug   cache.saved"), 2U) << lines_;
+  KeptCache after;
+  EXPECT_EQ(test::load(after.cache, path_).entries, 1U);
+}
+
+TEST_F(CacheKeeperTest, WithoutACleanStopNothingIsWritten) {
+  KeptCache cache;
+  cache.store("a.example");
+  run(cache, [](CacheKeeper& keeper) { keeper.start(); });
+  EXPECT_EQ(directory_.files(), 0U);
+}
+
+TEST_F(CacheKeeperTest, AStopWhileLoadingKeepsTheFile) {
+  write_file(path_, snapshot_text({{"a.example"}, {"b.example"}}));
+  const std::string before = content(path_);
+  KeptCache cache;
+  cache.store("c.example");
+  run(cache, [](CacheKeeper& keeper) {
+    keeper.stop();  // the order is there before the first entry is
+    keeper.start();
+    await_end(keeper);
+  });
+  EXPECT_EQ(count("cache.kept"), 1U) << lines_;
+  EXPECT_EQ(content(path_), before);
+  EXPECT_EQ(directory_.files(), 1U);
+}
+
+TEST_F(CacheKeeperTest, ADamagedFileIsOneWarningAndReplaced) {
+  write_file(path_, snapshot_text({{"a.example"}}) + "x");
+  KeptCache cache;
+  cache.store("b.example");
+  run(cache, [this](CacheKeeper& keeper) {
+    keeper.set_save_interval(1ms);
+    keeper.start();
+    calls_.await_renames(1);
+    keeper.stop();
+    await_end(keeper);
+  });
+  EXPECT_EQ(count("warning"), 1U) << lines_;
+  EXPECT_EQ(count("starting with an empty cache"), 1U) << lines_;
+  EXPECT_FALSE(cache.knows("a.example"));
+  KeptCache after;
+  EXPECT_EQ(test::load(after.cache, path_).entries, 1U);
+}
+
+TEST_F(CacheKeeperTest, AForeignFileIsOneWarningAndKept) {
+  write_file(path_, "precious");
+  KeptCache cache;
+  cache.store("b.example");
+  run(cache, [](CacheKeeper& keeper) {
+    keeper.set_save_interval(1ms);
+    keeper.start();
+    await_end(keeper);
+  });
+  EXPECT_EQ(count("warning"), 1U) << lines_;
+  EXPECT_EQ(content(path_), "precious");
+  EXPECT_EQ(calls_.renames(), 0U);
+}
+
+TEST_F(CacheKeeperTest, AFullDiskIsOneWarningAndOvercome) {
+  KeptCache cache;
+  cache.store("a.example");
+  calls_.full = true;
+  run(cache, [this](CacheKeeper& keeper) {
+    keeper.set_save_interval(1ms);
+    keeper.start();
+    calls_.await_refusals(3);
+    EXPECT_EQ(calls_.renames(), 0U);
+    calls_.full = false;
+    calls_.await_renames(1);
+  });
+  EXPECT_GE(count("debug   cache.unsaved"), 1U) << lines_;
+  EXPECT_EQ(count("warning cache.unsaved"), 1U) << lines_;
+  EXPECT_GE(count("No space left on device; free some space"), 2U) << lines_;
+  EXPECT_EQ(directory_.files(), 1U);
+}
+
+TEST_F(CacheKeeperTest, ADirectoryThatCannotBeWrittenIsOneWarningAtTheStart) {
+  path_ = directory_ / "no-directory/cache";
+  KeptCache cache;
+  cache.store("a.example");
+  run_and_stop(cache);
+  EXPECT_EQ(count("warning cache.unsaved"), 1U) << lines_;
+  EXPECT_EQ(count("warning"), 1U) << lines_;
+  EXPECT_EQ(count("debug   cache.unsaved"), 1U) << lines_;
+}
+
+TEST_F(CacheKeeperTest, WithoutACacheTheFileIsLeft) {
+  write_file(path_, snapshot_text({{"a.example"}}));
+  const std::string before = content(path_);
+  KeptCache nothing(0);
+  run_and_stop(nothing);
+  EXPECT_EQ(content(path_), before);
+  EXPECT_EQ(lines_, "");
+}
+
+}  // namespace
+}  // namespace sotto
