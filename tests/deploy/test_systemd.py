@@ -38,3 +38,5 @@ def test_the_service_runs_what_exists():
     text = UNIT.read_text()
     assert re.search(r"^ExecStart=/usr/bin/sotto serve$", text, re.MULTILINE)
     assert re.search(r"^RestartPreventExitStatus=2$", text, re.MULTILINE)
+    # The control socket is where root's sotto cache looks for it.
+    assert re.search(r"^RuntimeDirectory=sotto$", text, re.MULTILINE)
