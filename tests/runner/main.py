@@ -111,7 +111,9 @@ def multi_threaded_tests() -> list[str]:
     for file in (ROOT / "tests/unit").rglob("*.cc"):
         if re.search(r"\bstd::j?thread\b|#include <thread>", file.read_text()):
             layer = file.relative_to(ROOT / "tests/unit").parts[0]
-            found.add(f"{layer}_test")
+            lists = (ROOT / "tests/unit" / layer / "CMakeLists.txt").read_text()
+            of_its_own = f"sotto_unit_test({file.stem.removesuffix('_test')} " in lists
+            found.add(file.stem if of_its_own else f"{layer}_test")
     return sorted(found)
 
 

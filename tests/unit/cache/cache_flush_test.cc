@@ -271,6 +271,27 @@ TEST(CacheEviction, TakesTheOldestOfWhatIsNotFound) {
   EXPECT_EQ(world.state(asked[7]), State::fresh);
 }
 
+TEST(CacheEviction, ANewEntryIsNotTakenForTheOneThatWasInItsPlace) {
+  CacheWorld world(shard_octets);
+  std::size_t stored = 0;
+  const auto store_next = [&] {
+    const Question next = ask(std::to_string(10'000 + stored++) + ".example");
+    world.store(next, make_addresses(next, 86'400));
+    return next;
+  };
+  while (world.cache.stats().evicted == 0) store_next();
+  const Question found = ask("10001.example");
+  EXPECT_EQ(world.state(found), State::fresh);
+  EXPECT_EQ(world.cache.flush(found.name(), false), 1U);
+  std::size_t older = stored - 2;
+  const Question in_its_place = store_next();
+  const Question behind_it = store_next();
+  ASSERT_EQ(world.cache.stats().evicted, 2U) << "all are of one size";
+  while (older-- > 0) store_next();
+  EXPECT_EQ(world.state(in_its_place), State::absent);
+  EXPECT_EQ(world.state(behind_it), State::fresh);
+}
+
 TEST(CacheEviction, TakesWhatIsOfNoUseThoughItWasFound) {
   CacheWorld world(shard_octets);
   world.cache.set_stale_max_age(0s);

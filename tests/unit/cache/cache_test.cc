@@ -164,6 +164,8 @@ TEST(Cache, EqualHashesAreToldApart) {
   world.store(first, make_addresses(first, 100));
   EXPECT_EQ(world.cache.find(second, hash, world.now, world.answer).state, State::absent);
   EXPECT_FALSE(world.cache.claim_refresh(second, hash));
+  const Question with_do = ask("first.example", rtype::a, {.dnssec_ok = true});
+  EXPECT_EQ(world.cache.find(with_do, hash, world.now, world.answer).state, State::absent);
   EXPECT_EQ(world.state(first), State::fresh);
 }
 
