@@ -1,6 +1,7 @@
 #include "cache/cache.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "base/hash.h"
 #include "dns/name.h"
@@ -40,9 +41,17 @@ Duration failure_hold(std::uint8_t failures) {
 
 Cache::Cache(std::size_t octets, Instant now, Random& random)
     : seed_(random.next64()), clock_(now), memory_(octets / shard_octets * shard_octets) {
-  for (std::size_t at = 0; at < octets / shard_octets; ++at) {
-    shards_.push_back(std::make_unique<Shard>(memory_.at(at * shard_octets), seed_));
+  const std::size_t count = octets / shard_octets;
+  Shard* const shards = std::allocator<Shard>().allocate(count);
+  for (std::size_t at = 0; at < count; ++at) {
+    std::construct_at(shards + at, memory_.at(at * shard_octets), seed_);
   }
+  shards_ = {shards, count};
+}
+
+Cache::~Cache() {
+  std::destroy(shards_.begin(), shards_.end());
+  std::allocator<Shard>().deallocate(shards_.data(), shards_.size());
 }
 
 std::uint64_t Cache::hash(const Question& question) const {
@@ -50,7 +59,7 @@ std::uint64_t Cache::hash(const Question& question) const {
 }
 
 Shard& Cache::shard_of(std::uint64_t hash) const {
-  return *shards_[static_cast<std::size_t>(((hash >> 32U) * shards_.size()) >> 32U)];
+  return shards_[static_cast<std::size_t>(((hash >> 32U) * shards_.size()) >> 32U)];
 }
 
 Usefulness Cache::useful_at(Instant now) const {
@@ -84,6 +93,13 @@ Cache::Found Cache::find(const Question& question, std::uint64_t hash, Instant n
   if (!useful.any(head)) return {};
   make_stale(answer, question);
   return {.state = State::stale, .refresh_due = !held};
+}
+
+void Cache::prefetch(std::span<const std::uint64_t> hashes) const {
+  if (shards_.empty()) return;
+  for (const std::uint64_t hash : hashes) shard_of(hash).prefetch();
+  for (const std::uint64_t hash : hashes) shard_of(hash).prefetch_slot(hash);
+  for (const std::uint64_t hash : hashes) shard_of(hash).prefetch_entry(hash);
 }
 
 bool Cache::claim_refresh(const Question& question, std::uint64_t hash) {
@@ -172,7 +188,7 @@ bool Cache::restore(const Question& question, const Answer& answer, Duration age
 std::size_t Cache::flush() {
   generation_.fetch_add(1);
   std::size_t removed = 0;
-  for (const auto& shard : shards_) removed += Shard::Writer(*shard).clear();
+  for (Shard& shard : shards_) removed += Shard::Writer(shard).clear();
   return removed;
 }
 
@@ -182,10 +198,10 @@ std::size_t Cache::flush(std::span<const std::uint8_t> name, bool below) {
     return below ? is_at_or_below(question.name(), name) : equal_names(question.name(), name);
   };
   std::size_t removed = 0;
-  for (const auto& shard : shards_) {
+  for (Shard& shard : shards_) {
     std::size_t some = 0;
     do {
-      some = Shard::Writer(*shard).remove_some(is_it);
+      some = Shard::Writer(shard).remove_some(is_it);
       removed += some;
     } while (some == Shard::Writer::removals_max);
   }
@@ -194,7 +210,7 @@ std::size_t Cache::flush(std::span<const std::uint8_t> name, bool below) {
 
 void Cache::visit(std::size_t shard, Instant now,
                   const std::function<void(const CachedEntry&)>& callback) const {
-  const Shard::Copy copy = shards_[shard]->copy();
+  const Shard::Copy copy = shards_[shard].copy();
   const Usefulness useful = useful_at(now);
   CachedEntry entry;
   for (const std::uint32_t at : copy.blocks) {
@@ -210,14 +226,14 @@ void Cache::visit(std::size_t shard, Instant now,
 
 bool Cache::consistent() const {
   return std::all_of(shards_.begin(), shards_.end(),
-                     [](const auto& shard) { return shard->consistent(); });
+                     [](const auto& shard) { return shard.consistent(); });
 }
 
 CacheStats Cache::stats() const {
   CacheStats stats;
   stats.octets_max = shards_.size() * shard_octets;
-  for (const auto& shard : shards_) {
-    const Shard::Totals totals = shard->totals();
+  for (const Shard& shard : shards_) {
+    const Shard::Totals totals = shard.totals();
     stats.entries += totals.entries;
     stats.octets += totals.octets;
     stats.stored += totals.stored;

@@ -7,9 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -53,6 +51,10 @@ class Cache {
   // memory is taken as the cache fills. Throws std::bad_alloc.
   Cache(std::size_t octets, Instant now, Random& random);
 
+  ~Cache();
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
+
   bool keeps_anything() const { return !shards_.empty(); }
 
   // Keyed with a secret of this process.
@@ -73,6 +75,10 @@ class Cache {
   // answer: filled unless absent, as it is to be given now: TTLs aged; a stale one with stale_ttl,
   // without AD, with EDE 3 or 19. Thread-safe, without a lock.
   Found find(const Question& question, std::uint64_t hash, Instant now, Answer& answer);
+
+  // Has the memory fetched that find() will look at for these hashes: in a batch, the waits for it
+  // overlap.
+  void prefetch(std::span<const std::uint64_t> hashes) const;
 
   // True for one caller per stored answer: that one refreshes it. Thread-safe, like all below.
   bool claim_refresh(const Question& question, std::uint64_t hash);
@@ -120,7 +126,7 @@ class Cache {
   std::atomic<std::uint32_t> generation_{0};
   std::atomic<std::uint16_t> epoch_{0};
   AddressSpace memory_;
-  std::vector<std::unique_ptr<Shard>> shards_;
+  std::span<Shard> shards_;
 };
 
 }  // namespace sotto

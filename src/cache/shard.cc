@@ -1,5 +1,6 @@
 #include "cache/shard.h"
 
+#include <array>
 #include <sys/mman.h>
 
 #include "base/hash.h"
@@ -7,16 +8,19 @@
 namespace sotto {
 namespace {
 
-constexpr std::uint32_t index_begin = Shard::marks_words;
+// The index comes first, so that no entry has the handle 0.
 constexpr std::size_t slot_octets = sizeof(std::uint32_t);
-constexpr std::uint32_t arena_begin =
-    index_begin + Shard::index_slots_max * slot_octets / word_octets;
+constexpr std::uint32_t arena_begin = Shard::index_slots_max * slot_octets / word_octets;
 
 // The shard's own fields count too: as many words less for entries.
 constexpr std::uint32_t arena_end =
     shard_octets / word_octets - static_cast<std::uint32_t>(words_for(sizeof(Shard)));
 
 constexpr int tries_without_lock = 4;
+
+// What the hand looks at for one victim, so that a store never takes long. More than that are
+// marked only when nearly everything is.
+constexpr int sieve_steps_max = 512;
 
 // Of slots, so that runs stay short.
 constexpr bool crowded(std::size_t entries, std::size_t slots) {
@@ -27,8 +31,7 @@ constexpr bool crowded(std::size_t entries, std::size_t slots) {
 
 Shard::Shard(Word* memory, std::uint64_t seed)
     : memory_(memory),
-      marks_(memory),
-      index_(reinterpret_cast<Slot*>(memory + index_begin)),
+      index_(reinterpret_cast<Slot*>(memory)),
       seed_(seed),
       arena_(memory, arena_begin, arena_end) {}
 
@@ -40,11 +43,11 @@ std::uint32_t Shard::home(std::uint64_t hash, std::uint32_t slots) {
 }
 
 std::uint32_t Shard::slot_value(std::uint64_t hash, Handle entry) {
-  return (std::uint32_t{entry} << 16U) | static_cast<std::uint32_t>((hash >> 32U) & 0xFFFFU);
+  return (std::uint32_t{entry} << 16U) | (static_cast<std::uint32_t>(hash >> 32U) & slot_tag);
 }
 
 Shard::Look Shard::look(const Question& question, std::uint64_t hash, EntryHead& head,
-                        Answer& answer, Handle& entry) const {
+                        Answer& answer, Place& place) const {
   const std::uint32_t version = version_.load(std::memory_order_acquire);
   if ((version & 1U) != 0) return Look::disturbed;
   const std::uint32_t slots = slots_.load(std::memory_order_acquire);
@@ -54,13 +57,14 @@ Shard::Look Shard::look(const Question& question, std::uint64_t hash, EntryHead&
   for (std::uint32_t probes = 0; probes < slots; ++probes, at = (at + 1) & (slots - 1)) {
     const std::uint32_t slot = index_[at].load(std::memory_order_acquire);
     if (slot == 0) break;
-    if ((slot & 0xFFFFU) != tag) continue;
-    entry = static_cast<Handle>(slot >> 16U);
+    if ((slot & slot_tag) != tag) continue;
+    const auto entry = static_cast<Handle>(slot >> 16U);
     if (entry < arena_begin) return Look::disturbed;
     const EntryMatch match =
         read_entry(memory_ + entry, memory_ + arena_end, question, head, answer);
     if (match == EntryMatch::torn) return Look::disturbed;
     if (match == EntryMatch::other) continue;
+    place = {.slot = at, .value = slot};
     result = Look::found;
     break;
   }
@@ -68,34 +72,42 @@ Shard::Look Shard::look(const Question& question, std::uint64_t hash, EntryHead&
 }
 
 bool Shard::find(const Question& question, std::uint64_t hash, EntryHead& head, Answer& answer) {
-  Handle entry = 0;
+  Place place;
   Look result = Look::disturbed;
   for (int tries = 0; tries < tries_without_lock && result == Look::disturbed; ++tries) {
-    result = look(question, hash, head, answer, entry);
+    result = look(question, hash, head, answer, place);
   }
   if (result == Look::disturbed) {
     const std::lock_guard lock(mutex_);
-    result = look(question, hash, head, answer, entry);
+    result = look(question, hash, head, answer, place);
     assert(result != Look::disturbed);
   }
   if (result == Look::absent) return false;
-  if (!marked(entry)) set_marked(entry);
+  // Only a hint: if the slot changes meanwhile, it is not set.
+  if ((place.value & slot_mark) == 0) {
+    index_[place.slot].compare_exchange_strong(place.value, place.value | slot_mark,
+                                               std::memory_order_relaxed);
+  }
   return true;
 }
 
-bool Shard::marked(Handle entry) const {
-  const std::size_t bit = entry / words_per_mark;
-  return (marks_[bit / 64].load(std::memory_order_relaxed) >> (bit % 64) & 1U) != 0;
+void Shard::prefetch_slot(std::uint64_t hash) const {
+  __builtin_prefetch(&index_[home(hash, slots_.load(std::memory_order_relaxed))]);
 }
 
-void Shard::set_marked(Handle entry) const {
-  const std::size_t bit = entry / words_per_mark;
-  marks_[bit / 64].fetch_or(std::uint64_t{1} << (bit % 64), std::memory_order_relaxed);
-}
-
-void Shard::clear_mark(Handle entry) const {
-  const std::size_t bit = entry / words_per_mark;
-  marks_[bit / 64].fetch_and(~(std::uint64_t{1} << (bit % 64)), std::memory_order_relaxed);
+void Shard::prefetch_entry(std::uint64_t hash) const {
+  const std::uint32_t slots = slots_.load(std::memory_order_relaxed);
+  const std::uint32_t tag = slot_value(hash, 0);
+  std::uint32_t at = home(hash, slots);
+  for (std::uint32_t probes = 0; probes < slots; ++probes, at = (at + 1) & (slots - 1)) {
+    const std::uint32_t slot = index_[at].load(std::memory_order_relaxed);
+    if (slot == 0) return;
+    if ((slot & slot_tag) != tag) continue;
+    // Most entries are a little longer than one cache line.
+    __builtin_prefetch(memory_ + (slot >> 16U));
+    __builtin_prefetch(memory_ + (slot >> 16U) + 8);
+    return;
+  }
 }
 
 std::uint64_t Shard::hash_of(Handle entry) const {
@@ -104,10 +116,8 @@ std::uint64_t Shard::hash_of(Handle entry) const {
 
 Shard::Totals Shard::totals() const {
   const std::lock_guard lock(mutex_);
-  const std::size_t memory = slots_.load() == 0
-                                 ? 0
-                                 : marks_words * word_octets + slots_.load() * slot_octets +
-                                       arena_.words_used() * word_octets;
+  const std::size_t memory =
+      slots_.load() == 0 ? 0 : slots_.load() * slot_octets + arena_.words_used() * word_octets;
   return {.entries = entries_,
           .octets = sizeof(Shard) + memory,
           .stored = stored_,
@@ -142,7 +152,7 @@ bool Shard::consistent() const {
     ++occupied;
     const auto entry = static_cast<Handle>(slot >> 16U);
     const std::uint64_t hash = hash_of(entry);
-    if (slot != slot_value(hash, entry)) return false;
+    if ((slot & ~slot_mark) != slot_value(hash, entry)) return false;
     for (std::uint32_t run = home(hash, slots); run != at; run = (run + 1) & (slots - 1)) {
       if (index_[run].load() == 0) return false;
     }
@@ -182,7 +192,7 @@ Handle Shard::Writer::find(const Question& question, std::uint64_t hash) const {
     const std::uint32_t slot = shard_.index_[at].load(std::memory_order_relaxed);
     if (slot == 0) return 0;
     const auto entry = static_cast<Handle>(slot >> 16U);
-    if ((slot & 0xFFFFU) == tag && entry_question(shard_.memory_ + entry) == question) {
+    if ((slot & slot_tag) == tag && entry_question(shard_.memory_ + entry) == question) {
       return entry;
     }
   }
@@ -192,7 +202,7 @@ std::uint32_t Shard::Writer::slot_of(Handle entry) const {
   const std::uint32_t slots = shard_.slots_.load(std::memory_order_relaxed);
   const std::uint64_t hash = shard_.hash_of(entry);
   std::uint32_t at = home(hash, slots);
-  while (shard_.index_[at].load(std::memory_order_relaxed) != slot_value(hash, entry)) {
+  while ((shard_.index_[at].load(std::memory_order_relaxed) >> 16U) != entry) {
     assert(shard_.index_[at].load(std::memory_order_relaxed) != 0);
     at = (at + 1) & (slots - 1);
   }
@@ -214,22 +224,25 @@ void Shard::Writer::erase_slot(std::uint32_t hole) {
   shard_.index_[hole].store(0, std::memory_order_release);
 }
 
-void Shard::Writer::insert_slot(std::uint64_t hash, Handle entry) {
+void Shard::Writer::insert_slot(std::uint64_t hash, std::uint32_t value) {
   const std::uint32_t mask = shard_.slots_.load(std::memory_order_relaxed) - 1;
   std::uint32_t at = home(hash, mask + 1);
   while (shard_.index_[at].load(std::memory_order_relaxed) != 0) at = (at + 1) & mask;
-  shard_.index_[at].store(slot_value(hash, entry), std::memory_order_release);
+  shard_.index_[at].store(value, std::memory_order_release);
 }
 
-// In place: readers never hold on to an index that is gone. At most 6,500 entries.
+// In place: readers never hold on to an index that is gone.
 void Shard::Writer::grow_index() {
   const std::uint32_t slots = shard_.slots_.load(std::memory_order_relaxed);
+  std::array<std::uint32_t, index_slots_max / 2> old;
   for (std::uint32_t at = 0; at < slots; ++at) {
+    old[at] = shard_.index_[at].load(std::memory_order_relaxed);
     shard_.index_[at].store(0, std::memory_order_release);
   }
   shard_.slots_.store(slots == 0 ? index_slots_min : slots * 2, std::memory_order_release);
-  for (Handle at = shard_.oldest_; at != 0; at = shard_.arena_.head(at).next) {
-    insert_slot(shard_.hash_of(at), at);
+  for (std::uint32_t at = 0; at < slots; ++at) {
+    if (old[at] == 0) continue;
+    insert_slot(shard_.hash_of(static_cast<Handle>(old[at] >> 16U)), old[at]);
   }
 }
 
@@ -284,13 +297,14 @@ void Shard::Writer::remove(Handle entry) {
 
 void Shard::Writer::store(std::uint64_t hash, const PackedEntry& packed, Handle old,
                           const Usefulness& useful) {
+  constexpr std::size_t words_to_spare = 4;
   begin_change();
-  const std::size_t words = std::max(entry_words(packed.head), words_per_mark);
+  const std::size_t words = entry_words(packed.head);
   ++shard_.stored_;
   if (old != 0) {
     // The usual refresh: same size, same place in the order.
     const std::size_t room = shard_.arena_.head(old).words;
-    if (room >= words && room < words + words_per_mark) {
+    if (room >= words && room < words + words_to_spare) {
       packed.store(shard_.memory_ + old);
       return;
     }
@@ -299,9 +313,8 @@ void Shard::Writer::store(std::uint64_t hash, const PackedEntry& packed, Handle 
   const Handle entry = make_room(words, useful);
   packed.store(shard_.memory_ + entry);
   if (crowded(shard_.entries_ + 1, shard_.slots_.load(std::memory_order_relaxed))) grow_index();
-  insert_slot(hash, entry);
+  insert_slot(hash, slot_value(hash, entry));
   link_newest(entry);
-  shard_.clear_mark(entry);
   ++shard_.entries_;
 }
 
@@ -349,12 +362,14 @@ Handle Shard::Writer::make_room(std::size_t words, const Usefulness& useful) {
 }
 
 // SIEVE: from where the hand stopped towards newer entries; what was found since it last came by
-// loses its mark and stays where it is. Readers may set marks meanwhile: two rounds are enough.
+// loses its mark and stays where it is.
 Handle Shard::Writer::victim(const Usefulness& useful) {
   Handle at = shard_.hand_ != 0 ? shard_.hand_ : shard_.oldest_;
-  for (std::size_t looked = 0; looked < std::size_t{2} * shard_.entries_; ++looked) {
-    if (!shard_.marked(at) || !useful.any(head(at))) break;
-    shard_.clear_mark(at);
+  for (int steps = 0; steps < sieve_steps_max; ++steps) {
+    Slot& slot = shard_.index_[slot_of(at)];
+    const std::uint32_t value = slot.load(std::memory_order_relaxed);
+    if ((value & slot_mark) == 0 || !useful.any(head(at))) break;
+    slot.store(value & ~slot_mark, std::memory_order_relaxed);
     at = shard_.arena_.head(at).next;
     if (at == 0) at = shard_.oldest_;
   }

@@ -19,14 +19,9 @@ namespace sotto {
 // largest answer is a small part of it, and that two octets tell a place in it.
 inline constexpr std::size_t shard_octets = std::size_t{512} * 1'024;
 
-// SIEVE's mark: found since the hand last came by. One bit for each 64 octets: no two entries
-// share one. Only a hint, so readers set it unchecked and a late one harms nobody.
-inline constexpr std::size_t words_per_mark = 8;
-
 // The fields a reader needs come first, in a cache line that writers of other shards leave alone.
 class alignas(64) Shard {
  public:
-  static constexpr std::size_t marks_words = shard_octets / word_octets / words_per_mark / 64;
   static constexpr std::uint32_t index_slots_min = 64;
   static constexpr std::uint32_t index_slots_max = 8'192;
 
@@ -36,6 +31,11 @@ class alignas(64) Shard {
 
   // Finds question's entry and fills head and answer as read_entry() does; marks it as found.
   bool find(const Question& question, std::uint64_t hash, EntryHead& head, Answer& answer);
+  // Has the memory that find() will look at fetched, one step at a time; each step's memory tells
+  // where the next one's is.
+  void prefetch() const { __builtin_prefetch(this); }
+  void prefetch_slot(std::uint64_t hash) const;
+  void prefetch_entry(std::uint64_t hash) const;
 
   // Everything that changes a shard, or wants it unchanged, goes through one of these.
   class Writer;
@@ -59,23 +59,27 @@ class alignas(64) Shard {
   bool consistent() const;
 
  private:
+  // Of the index: an entry's handle, 15 bits of its hash, and SIEVE's mark, which says that it was
+  // found since the hand last came by. 0: free.
   using Slot = std::atomic<std::uint32_t>;
+  static constexpr std::uint32_t slot_mark = 1;
+  static constexpr std::uint32_t slot_tag = 0xFFFE;
 
   enum class Look : std::uint8_t { found, absent, disturbed };
+  struct Place {
+    std::uint32_t slot = 0;
+    std::uint32_t value = 0;
+  };
   Look look(const Question& question, std::uint64_t hash, EntryHead& head, Answer& answer,
-            Handle& entry) const;
+            Place& place) const;
   static std::uint32_t home(std::uint64_t hash, std::uint32_t slots);
   static std::uint32_t slot_value(std::uint64_t hash, Handle entry);
-  bool marked(Handle entry) const;
-  void set_marked(Handle entry) const;
-  void clear_mark(Handle entry) const;
 
   std::uint64_t hash_of(Handle entry) const;
 
   std::atomic<std::uint32_t> version_{0};  // odd while somebody writes
   std::atomic<std::uint32_t> slots_{0};    // the index's size, a power of two, or 0
   Word* memory_;
-  Word* marks_;
   Slot* index_;
   const std::uint64_t seed_;
   mutable std::mutex mutex_;
@@ -117,7 +121,7 @@ class Shard::Writer {
   void begin_change();
   std::uint32_t slot_of(Handle entry) const;
   void erase_slot(std::uint32_t slot);
-  void insert_slot(std::uint64_t hash, Handle entry);
+  void insert_slot(std::uint64_t hash, std::uint32_t value);
   void grow_index();
   void link_newest(Handle entry);
   void unlink(Handle entry);

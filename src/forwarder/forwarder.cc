@@ -1,5 +1,6 @@
 #include "forwarder/forwarder.h"
 
+#include <array>
 #include <cassert>
 #include <utility>
 
@@ -55,36 +56,69 @@ void Forwarder::apply(ForwarderPolicy policy) {
   cache_.forget_failures();
 }
 
+void Forwarder::read(std::span<const std::uint8_t> message, Incoming& incoming) const {
+  Query& query = incoming.query;
+  query = {};
+  incoming.verdict = parse_query(message, query);
+  if (incoming.verdict != Verdict::accept) return;
+  incoming.question = Question(query.qname, query.qtype, query.qclass,
+                               {.recursion_desired = query.recursion_desired(),
+                                .checking_disabled = query.checking_disabled(),
+                                .dnssec_ok = query.edns.dnssec_ok});
+  incoming.hash = cache_.hash(incoming.question);
+}
+
+void Forwarder::prefetch(std::span<const Incoming> batch) const {
+  std::array<std::uint64_t, batch_max> hashes;
+  std::size_t count = 0;
+  for (const Incoming& incoming : batch) {
+    if (incoming.verdict == Verdict::accept) hashes[count++] = incoming.hash;
+  }
+  cache_.prefetch(std::span(hashes).first(count));
+}
+
 Forwarder::Now Forwarder::answer_now(const Client& client, std::span<const std::uint8_t> message,
                                      std::span<std::uint8_t> out) {
+  Incoming incoming;
+  read(message, incoming);
+  return answer_now(client, incoming, out);
+}
+
+Forwarder::Now Forwarder::answer_now(const Client& client, const Incoming& incoming,
+                                     std::span<std::uint8_t> out) {
   counters_.queries.add();
-  const Verdict verdict = parse_query(message, query_);
-  if (verdict == Verdict::drop) {
+  if (incoming.verdict == Verdict::drop) {
     counters_.dropped.add();
     return {Outcome::drop};
   }
-  asker_ = Asker::of(query_, response_octets_max(query_.edns, client.datagram));
+  const Query& query = incoming.query;
+  asker_ = Asker::of(query, response_octets_max(query.edns, client.datagram));
   asker_.padding_block = client.padding_block;
   asker_.keepalive = client.keepalive;
   if (!any_contains(policy_.allow, client.address)) {
     return answer(refused_answer, out, counters_.refused);
   }
-  if (verdict != Verdict::accept) return answer(answer_for(verdict), out, counters_.malformed);
+  if (incoming.verdict != Verdict::accept) {
+    return answer(answer_for(incoming.verdict), out, counters_.malformed);
+  }
   if (policy_.special_use_names) {
     SpecialAnswer special;
-    if (policy_.names.answer(query_.qname, query_.qtype, query_.qclass, special)) {
+    if (policy_.names.answer(query.qname, query.qtype, query.qclass, special)) {
       return answer(special.local(), out, counters_.local);
     }
   }
-  question_ = Question(query_.qname, query_.qtype, query_.qclass,
-                       {.recursion_desired = query_.recursion_desired(),
-                        .checking_disabled = query_.checking_disabled(),
-                        .dnssec_ok = query_.edns.dnssec_ok});
-  hash_ = cache_.hash(question_);
+  question_ = incoming.question;
+  hash_ = incoming.hash;
   if (const auto now = answer_from_cache(out)) return *now;
   counters_.misses.add();
   if (waiters_.size() >= waiting_queries_max) return answer(shed_answer, out, counters_.shed);
   return {Outcome::pending};
+}
+
+Forwarder::Now Forwarder::answer(const LocalAnswer& local, std::span<std::uint8_t> out,
+                                 Counter& counter) {
+  counter.add();
+  return {Outcome::answered, write_local_response(local, asker_, out)};
 }
 
 std::optional<Forwarder::Now> Forwarder::answer_from_cache(std::span<std::uint8_t> out) {
@@ -127,12 +161,6 @@ void Forwarder::refresh_ahead() {
   refresh_budget_.spend();
   counters_.prefetched.add();
   begin_exchange();
-}
-
-Forwarder::Now Forwarder::answer(const LocalAnswer& local, std::span<std::uint8_t> out,
-                                 Counter& counter) {
-  counter.add();
-  return {Outcome::answered, write_local_response(local, asker_, out)};
 }
 
 void Forwarder::forward(const ReplyTo& to) {

@@ -73,6 +73,14 @@ class Forwarder final : public ExchangeEvents {
 
   void apply(ForwarderPolicy policy);
 
+  // A message of a batch, read before it is answered. Views into the message.
+  struct Incoming {
+    Verdict verdict = Verdict::drop;
+    Query query;
+    Question question;  // if accepted
+    std::uint64_t hash = 0;
+  };
+
   enum class Outcome : std::uint8_t {
     drop,      // no response
     answered,  // octets were written
@@ -86,8 +94,14 @@ class Forwarder final : public ExchangeEvents {
   // edns_udp_octets_max octets for datagrams, message_octets_max for streams.
   Now answer_now(const Client& client, std::span<const std::uint8_t> message,
                  std::span<std::uint8_t> out);
+  // The same in three steps, for those who receive several messages at once: the waits for memory
+  // overlap. At most batch_max, whose octets stay in place.
+  static constexpr std::size_t batch_max = 16;
+  void read(std::span<const std::uint8_t> message, Incoming& incoming) const;
+  void prefetch(std::span<const Incoming> batch) const;
+  Now answer_now(const Client& client, const Incoming& incoming, std::span<std::uint8_t> out);
 
-  // Right after answer_now() said pending, with message still in place: begins or joins an
+  // Right after answer_now() said pending, before the next one: begins or joins an
   // exchange. Its result goes to the sink of to, maybe from inside this call.
   void forward(const ReplyTo& to);
 
@@ -153,7 +167,6 @@ class Forwarder final : public ExchangeEvents {
   RefreshBudget refresh_budget_;
 
   // Of the query answer_now() looked at last.
-  Query query_;
   Asker asker_;
   Question question_;
   std::uint64_t hash_ = 0;

@@ -1,5 +1,7 @@
 #include "frontend/udp_io.h"
 
+#include <algorithm>
+
 namespace sotto {
 
 UdpFrontend::UdpFrontend(Loop& loop, Forwarder& forwarder, UniqueFd fd,
@@ -18,18 +20,26 @@ void UdpFrontend::start() {
 void UdpFrontend::on_readable() {
   if (!receiving_) return;
   const std::size_t received = socket_.receive_batch();
-  for (std::size_t at = 0; at < received; ++at) {
-    const DatagramPath& path = socket_.path(at);
+  for (std::size_t at = 0; at < received; at += Forwarder::batch_max) {
+    answer(at, std::min(received - at, Forwarder::batch_max));
+  }
+  start();
+}
+
+void UdpFrontend::answer(std::size_t first, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) forwarder_.read(socket_.octets(first + i), incoming_[i]);
+  forwarder_.prefetch(std::span(incoming_).first(count));
+  for (std::size_t i = 0; i < count; ++i) {
+    const DatagramPath& path = socket_.path(first + i);
     const Client client{.address = path.address()};
     const Forwarder::Now now =
-        forwarder_.answer_now(client, socket_.octets(at), socket_.response_space());
+        forwarder_.answer_now(client, incoming_[i], socket_.response_space());
     if (now.outcome == Forwarder::Outcome::answered) {
       socket_.response_written(path, now.octets);
     } else if (now.outcome == Forwarder::Outcome::pending) {
       forwarder_.forward({.sink = this, .path = path});
     }
   }
-  start();
 }
 
 std::span<std::uint8_t> UdpFrontend::response_space(const ReplyTo&, std::uint16_t) {

@@ -2,6 +2,8 @@
 // RFC 1035 §4.2.1, RFC 2181 §4.1. Test: tests/integration.
 #pragma once
 
+#include <array>
+
 #include "forwarder/forwarder.h"
 #include "transport/datagram_io.h"
 #include "transport/loop_io.h"
@@ -28,10 +30,12 @@ class UdpFrontend final : public ResponseSink {
 
  private:
   void on_readable();
+  void answer(std::size_t first, std::size_t count);
 
   Forwarder& forwarder_;
   Watch watch_;
   DatagramSocket socket_;
+  std::array<Forwarder::Incoming, Forwarder::batch_max> incoming_;
   bool receiving_ = true;
 };
 

@@ -10,6 +10,9 @@ namespace {
 constexpr std::size_t control_octets = CMSG_SPACE(sizeof(in6_pktinfo));
 constexpr std::size_t v4_in_v6_offset = 12;
 
+// Buffers a power of two apart would all compete for the same few places of the CPU's cache.
+constexpr std::size_t receive_stride = datagram_query_octets_max + 64;
+
 using Control = std::array<std::uint8_t, control_octets>;
 
 // recvmsg()'s ancillary data: which of our addresses was asked.
@@ -64,7 +67,7 @@ struct DatagramSocket::Receiving {
   std::array<iovec, datagram_batch_max> vectors{};
   std::array<DatagramPath, datagram_batch_max> paths{};
   std::array<Control, datagram_batch_max> controls{};
-  std::array<std::array<std::uint8_t, datagram_query_octets_max>, datagram_batch_max> buffers;
+  std::array<std::array<std::uint8_t, receive_stride>, datagram_batch_max> buffers;
 };
 
 struct DatagramSocket::Sending {

@@ -25,8 +25,9 @@ class FromCacheTest : public ForwarderTest {
 
   // As a worker's turns do.
   void advance(Duration time) {
+    const Instant due = exchanges_.next_deadline();
     now_ += time;
-    if (exchanges_.next_deadline() <= now_) exchanges_.on_deadline();
+    if (due <= now_) exchanges_.on_deadline();
     if (forwarder_.next_deadline() <= now_) forwarder_.on_deadline();
     exchanges_.end_turn();
   }
