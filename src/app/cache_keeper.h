@@ -20,11 +20,11 @@ namespace sotto {
 
 class CacheKeeper {
  public:
-  // Of the time until the next pause and of that pause. On one CPU the thread takes a quarter of it
-  // at most. It has the workers' priority: one below them that held a shard's lock would make them
-  // wait for whatever has priority over it.
-  static constexpr Duration work = std::chrono::milliseconds{1};
-  static constexpr Duration pause = std::chrono::milliseconds{3};
+  // How long it works before a pause, and how long that is: on one CPU it takes a third at most. It
+  // has the workers' priority: a thread below them that held a shard's lock would make them wait
+  // for whatever has priority over it.
+  static constexpr Duration work = std::chrono::microseconds{500};
+  static constexpr Duration pause = std::chrono::milliseconds{1};
 
   // All outlive the keeper. path: empty to keep nothing. rules: for what is read.
   CacheKeeper(Log& log, Cache& cache, std::string path, const TtlRules& rules, FileCalls& calls);
