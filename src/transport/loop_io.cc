@@ -18,10 +18,17 @@ void Loop::end_turn() {
 
 // A timer that fires early costs one empty turn; setting it anew for every query would cost a
 // system call each.
+//
+// The timer counts by a clock that stands still while the machine is suspended. So it is set
+// relatively, and anew once its deadline has passed without it.
 void Loop::arm(Instant deadline) {
-  if (deadline >= armed_) return;
+  if (deadline >= armed_ && armed_ > now_) return;
   armed_ = deadline;
-  timer_.expires_at(deadline);
+  if (deadline == never) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_after(deadline - now_);
   timer_.async_wait([this](const std::error_code& error) {
     if (error) return;
     armed_ = never;
