@@ -276,7 +276,7 @@ bool CacheFileReader::take_up(const SavedEntry& saved, UtcTime utc, Instant now)
   const auto age = std::clamp<UtcTime::duration>(
       utc - saved.stored, UtcTime::duration{0},
       std::chrono::duration_cast<UtcTime::duration>(CacheClock::age_max));
-  return cache_.restore(saved.question, answer_, age, now);
+  return cache_.restore(saved.question, answer_, age, now, generation_);
 }
 
 }  // namespace

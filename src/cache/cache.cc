@@ -170,7 +170,8 @@ void Cache::store_failure(const Question& question, std::uint64_t hash, const An
   writer.store(hash, packed, known, useful);
 }
 
-bool Cache::restore(const Question& question, const Answer& answer, Duration age, Instant now) {
+bool Cache::restore(const Question& question, const Answer& answer, Duration age, Instant now,
+                    std::uint32_t generation) {
   if (shards_.empty() || age < Duration{0}) return false;
   PackedEntry packed(question, answer);
   const Usefulness useful = useful_at(now);
@@ -178,7 +179,7 @@ bool Cache::restore(const Question& question, const Answer& answer, Duration age
   if (!useful.any(packed.head)) return false;
   const std::uint64_t hash = this->hash(question);
   Shard::Writer writer(shard_of(hash));
-  if (writer.find(question, hash) != 0) return false;
+  if (generation != generation_.load() || writer.find(question, hash) != 0) return false;
   writer.store(hash, packed, 0, useful);
   return true;
 }

@@ -110,7 +110,8 @@ class Cache {
              const std::function<void(const CachedEntry&)>& callback) const;
   // Takes up an entry saved before, unless something is known of its question already; false if
   // there was no point in it. answer's TTLs are those of when it was stored, age ago.
-  bool restore(const Question& question, const Answer& answer, Duration age, Instant now);
+  bool restore(const Question& question, const Answer& answer, Duration age, Instant now,
+               std::uint32_t generation);
 
   CacheStats stats() const;
   // Is everything as it says? For tests.

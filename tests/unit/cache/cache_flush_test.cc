@@ -181,7 +181,7 @@ TEST(CacheVisit, ShowsEveryEntryAsItWasStored) {
 TEST(CacheRestore, AgesWhatItTakesUp) {
   CacheWorld world;
   const Answer saved = make_addresses(question, 100);
-  EXPECT_TRUE(world.cache.restore(question, saved, 40s, world.now));
+  EXPECT_TRUE(world.cache.restore(question, saved, 40s, world.now, world.cache.generation()));
   EXPECT_EQ(world.state(question), State::fresh);
   EXPECT_TRUE(same(world.answer, aged(saved, 40)));
   world.wait(60s - tick_length);
@@ -193,7 +193,8 @@ TEST(CacheRestore, AgesWhatItTakesUp) {
 
 TEST(CacheRestore, RoundsAgesUp) {
   CacheWorld world;
-  EXPECT_TRUE(world.cache.restore(question, make_addresses(question, 100), 1ns, world.now));
+  EXPECT_TRUE(world.cache.restore(question, make_addresses(question, 100), 1ns, world.now,
+                                  world.cache.generation()));
   world.wait(100s - 1ns);
   EXPECT_NE(world.state(question), State::fresh);
 }
@@ -204,11 +205,13 @@ TEST(CacheRestore, TakesUpStaleAnswersAndNothingOlder) {
   const Answer saved = make_addresses(question, 100);
   for (const Duration age :
        std::initializer_list<Duration>{100s + 1h, 100s + 2h, 24h * 365 * 20, Duration::max()}) {
-    EXPECT_FALSE(world.cache.restore(question, saved, age, world.now));
+    EXPECT_FALSE(world.cache.restore(question, saved, age, world.now, world.cache.generation()));
   }
-  EXPECT_FALSE(world.cache.restore(question, saved, -1ns, world.now)) << "from the future";
+  EXPECT_FALSE(world.cache.restore(question, saved, -1ns, world.now, world.cache.generation()))
+      << "from the future";
   EXPECT_EQ(world.cache.stats().entries, 0U);
-  EXPECT_TRUE(world.cache.restore(question, saved, 100s + 1h - tick_length, world.now));
+  EXPECT_TRUE(world.cache.restore(question, saved, 100s + 1h - tick_length, world.now,
+                                  world.cache.generation()));
   EXPECT_TRUE(world.find(question).refresh_due);
   EXPECT_EQ(world.state(question), State::stale);
   world.wait(tick_length);
@@ -220,18 +223,27 @@ TEST(CacheRestore, DisplacesNothingThatIsKnown) {
   const Answer known = make_addresses(question, 10, 1);
   const Answer saved = make_addresses(question, 1'000, 2);
   world.store(question, known);
-  EXPECT_FALSE(world.cache.restore(question, saved, 0s, world.now));
+  EXPECT_FALSE(world.cache.restore(question, saved, 0s, world.now, world.cache.generation()));
   EXPECT_TRUE(world.find(question).state == State::fresh && same(world.answer, known));
   world.wait(11s);
-  EXPECT_FALSE(world.cache.restore(question, saved, 12s, world.now));
+  EXPECT_FALSE(world.cache.restore(question, saved, 12s, world.now, world.cache.generation()));
   EXPECT_EQ(world.state(question), State::stale);
   world.cache.flush();
   world.fail(question);
-  EXPECT_FALSE(world.cache.restore(question, saved, 0s, world.now));
+  EXPECT_FALSE(world.cache.restore(question, saved, 0s, world.now, world.cache.generation()));
   EXPECT_EQ(world.state(question), State::failure);
 }
 
 // --- what is forgotten for lack of room ---------------------------------------------------------
+
+TEST(CacheRestore, IsOverByAFlush) {
+  CacheWorld world;
+  const std::uint32_t before = world.cache.generation();
+  world.cache.flush();
+  const Answer saved = make_addresses(question, 100);
+  EXPECT_FALSE(world.cache.restore(question, saved, 0s, world.now, before));
+  EXPECT_TRUE(world.cache.restore(question, saved, 0s, world.now, world.cache.generation()));
+}
 
 TEST(CacheEviction, SparesWhatIsFound) {
   CacheWorld world(shard_octets);

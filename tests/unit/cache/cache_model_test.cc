@@ -271,7 +271,8 @@ void Player::do_restore(const Question& question) {
   check_find(question);
   const bool known = model_.known.contains(Model::key(question));
   const bool useful = age < (answer.ttl_min + model_.stale_max_age) * ticks;
-  const bool taken = world_.cache.restore(question, answer, age * tick_length, world_.now);
+  const bool taken = world_.cache.restore(question, answer, age * tick_length, world_.now,
+                                          world_.cache.generation());
   ASSERT_EQ(taken, !known && useful);
   if (!taken) return;
   ++stored_;
@@ -358,7 +359,7 @@ TEST(CacheModel, TtlsOnlyFall) {
     const Duration past{static_cast<std::int64_t>(random.below(life * 500'000'000ULL))};
     const bool restored = round % 3 == 0;
     if (restored) {
-      ASSERT_TRUE(world.cache.restore(question, stored, past, world.now));
+      ASSERT_TRUE(world.cache.restore(question, stored, past, world.now, world.cache.generation()));
     } else {
       world.store(question, stored);
     }

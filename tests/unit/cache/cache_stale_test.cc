@@ -133,8 +133,8 @@ TEST(CacheStale, IsAskedAboutHoweverLongTheProcessRuns) {
     EXPECT_TRUE(world.find(question).refresh_due) << years;
     world.hold(question);
     EXPECT_FALSE(world.find(question).refresh_due) << years;
-    EXPECT_TRUE(
-        world.cache.restore(ask("b.example"), make_addresses(ask("b.example"), 5), 10s, world.now));
+    EXPECT_TRUE(world.cache.restore(ask("b.example"), make_addresses(ask("b.example"), 5), 10s,
+                                    world.now, world.cache.generation()));
     EXPECT_TRUE(world.find(ask("b.example")).refresh_due) << years;
   }
 }

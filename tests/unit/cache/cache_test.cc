@@ -292,7 +292,8 @@ TEST(Cache, WithoutABudgetNothingIsKept) {
     world.fail(question);
     world.hold(question);
     EXPECT_FALSE(world.claim(question));
-    EXPECT_FALSE(world.cache.restore(question, make_addresses(question, 100), 0s, world.now));
+    EXPECT_FALSE(world.cache.restore(question, make_addresses(question, 100), 0s, world.now,
+                                     world.cache.generation()));
     EXPECT_EQ(world.state(question), State::absent);
     EXPECT_EQ(world.cache.flush(), 0U);
     EXPECT_EQ(world.cache.flush(question.name(), true), 0U);
