@@ -8,6 +8,7 @@ import pathlib
 import pytest
 
 from harness import answers, certificates, fake_upstream, real_servers
+from harness import clock as clocks
 from harness.processes import Process
 from harness.sotto import Sotto, binary, environment, new_port
 
@@ -128,19 +129,20 @@ class Starter:
     def __call__(self, *upstreams, **changes) -> Sotto:
         """Starts sotto with a configuration file and waits until it answers."""
         port = changes.pop("port", None) or new_port()
+        env = changes.pop("env", None)
         configuration = self.configuration(*upstreams, port=port, **changes)
         sotto = self.with_text("", port=port, start=False)
         sotto.configure(configuration)
-        return self.start(sotto)
+        return self.start(sotto, env)
 
     def with_text(self, text: str, *, port: int, start: bool = True) -> "Planned | Sotto":
         planned = Planned(self.directory, next(self._numbers), port)
         planned.config_file.write_text(text)
         return self.start(planned) if start else planned
 
-    def start(self, planned: "Planned") -> Sotto:
+    def start(self, planned: "Planned", env: dict[str, str] | None = None) -> Sotto:
         return self.raw(["serve", "--config", str(planned.config_file)], port=planned.port,
-                        number=planned.number)
+                        number=planned.number, env=env)
 
     def raw(self, arguments: list[str], *, port: int, ready: bool = True, number: int | None = None,
             env: dict[str, str] | None = None, address: str = "127.0.0.1") -> Sotto:
@@ -197,6 +199,18 @@ def start(request, tmp_path, authority):
                       request.node.stash.setdefault(_processes_key, []))
     yield starter
     starter.stop_all()
+
+
+@pytest.fixture(scope="session")
+def clock_shim(tmp_path_factory) -> pathlib.Path:
+    return clocks.build_shim(tmp_path_factory.mktemp("clock"))
+
+
+@pytest.fixture
+def clock(clock_shim, tmp_path):
+    """The clock of sottos started with env=clock.environment; see harness/clock.py."""
+    with clocks.Clock(clock_shim, tmp_path / "clock") as made:
+        yield made
 
 
 class Shared:

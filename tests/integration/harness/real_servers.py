@@ -9,6 +9,7 @@ import dns.query
 
 from . import ports
 from .certificates import Authority, Leaf
+from .clients import StreamClient
 from .processes import Process
 
 # Both serve the same zone. The names say what each record is for.
@@ -35,6 +36,13 @@ nul\000byte IN A     192.0.2.11
 a\032space  IN A     192.0.2.12
 """
 
+# What else there is: nobody is asked beyond the loopback.
+ROOT_ZONE = """. 300 IN SOA ns.example. hostmaster.example. 1 7200 3600 1209600 300
+. 300 IN NS ns.example.
+example. 300 IN NS ns.example.
+ns.example. 300 IN A 192.0.2.53
+"""
+
 LONGEST = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 53, "example."])  # 255 octets on the wire
 LARGE_STRINGS = 240  # of 250 octets: a TXT RRset near 64 kB
 
@@ -57,6 +65,7 @@ class RealServer:
         self.process = process
         self.port = port
         self.ca_file = ca_file
+        self.plain_port: int | None = None  # DNS over TCP without TLS
 
     def url(self, auth_name: str = "dns.test") -> str:
         return f"tls://{self.address}:{self.port}#{auth_name}"
@@ -66,6 +75,13 @@ class RealServer:
         context = ssl.create_default_context(cafile=str(self.ca_file))
         return dns.query.tls(query, self.address, port=self.port, timeout=patience,
                              ssl_context=context, server_hostname="dns.test")
+
+    def stream(self) -> StreamClient:
+        """A DoT connection to the server itself."""
+        client = StreamClient(self.address, self.port)
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        client.socket = context.wrap_socket(client.socket, server_hostname="dns.test")
+        return client
 
     def await_readiness(self) -> None:
         def answers() -> bool:
@@ -77,9 +93,11 @@ class RealServer:
         self.process.wait_until(answers, "answering over TLS")
 
 
-def start_unbound(directory: pathlib.Path, authority: Authority, leaf: Leaf) -> RealServer:
+def start_unbound(directory: pathlib.Path, authority: Authority, leaf: Leaf,
+                  zone: str | None = None) -> RealServer:
     port = ports.free_port()
-    (directory / "example.zone").write_text(zone_text())
+    (directory / "example.zone").write_text(zone or zone_text())
+    (directory / "root.zone").write_text(ROOT_ZONE)
     (directory / "unbound.conf").write_text(f"""
 server:
     directory: "{directory}"
@@ -98,6 +116,7 @@ server:
     module-config: "iterator"
     num-threads: 1
     msg-buffer-size: 65552
+    rrset-roundrobin: no
     incoming-num-tcp: 100
     identity: "unbound for sotto"
     hide-version: no
@@ -110,6 +129,12 @@ auth-zone:
     for-downstream: yes
     for-upstream: yes
     fallback-enabled: no
+auth-zone:
+    name: "."
+    zonefile: "{directory}/root.zone"
+    for-downstream: yes
+    for-upstream: yes
+    fallback-enabled: no
 remote-control:
     control-enable: no
 """)
@@ -118,12 +143,14 @@ remote-control:
     return RealServer("unbound", process, port, authority.ca_file)
 
 
-def start_nsd(directory: pathlib.Path, authority: Authority, leaf: Leaf) -> RealServer:
-    port = ports.free_port()
-    (directory / "example.zone").write_text(zone_text())
+def start_nsd(directory: pathlib.Path, authority: Authority, leaf: Leaf,
+              zone: str | None = None) -> RealServer:
+    port, plain_port = ports.free_port(), ports.free_port()
+    (directory / "example.zone").write_text(zone or zone_text())
     (directory / "nsd.conf").write_text(f"""
 server:
     ip-address: 127.0.0.1@{port}
+    ip-address: 127.0.0.1@{plain_port}
     port: {port}
     tls-port: {port}
     tls-service-key: "{leaf.key}"
@@ -140,6 +167,7 @@ server:
     identity: "nsd for sotto"
     nsid: "ascii_nsd"
     tcp-count: 100
+    round-robin: no
     refuse-any: no
 remote-control:
     control-enable: no
@@ -149,7 +177,9 @@ zone:
 """)
     process = Process("nsd", ["nsd", "-d", "-c", str(directory / "nsd.conf")],
                       directory / "nsd.log")
-    return RealServer("nsd", process, port, authority.ca_file)
+    server = RealServer("nsd", process, port, authority.ca_file)
+    server.plain_port = plain_port
+    return server
 
 
 def can_bind(address: str) -> bool:
