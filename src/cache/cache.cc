@@ -170,6 +170,13 @@ void Cache::store_failure(const Question& question, std::uint64_t hash, const An
   writer.store(hash, packed, known, useful);
 }
 
+void Cache::forget_failure(const Question& question, std::uint64_t hash) {
+  if (shards_.empty()) return;
+  Shard::Writer writer(shard_of(hash));
+  const Handle known = writer.find(question, hash);
+  if (known != 0 && writer.head(known).failure != 0) writer.remove(known);
+}
+
 bool Cache::restore(const Question& question, const Answer& answer, Duration age, Instant now,
                     std::uint32_t generation) {
   if (shards_.empty() || age < Duration{0}) return false;

@@ -94,6 +94,8 @@ class Cache {
   // from_upstream: an upstream said SERVFAIL; failure as it said it.
   void store_failure(const Question& question, std::uint64_t hash, const Answer& failure,
                      bool from_upstream, Instant now, std::uint32_t generation);
+  // An upstream answered with what is not kept: the next failure is the first one again.
+  void forget_failure(const Question& question, std::uint64_t hash);
   // After all upstreams had failed one works again: what failed then is no longer held.
   void forget_failures() { epoch_.fetch_add(1); }
 

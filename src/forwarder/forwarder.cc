@@ -215,15 +215,32 @@ void Forwarder::on_answer(std::uint64_t token, const Question& question, Answer&
   const Pending ended = end_exchange(token);
   if (apply_ttl_rules(answer, question, policy_.ttl)) {
     cache_.store(question, ended.hash, answer, now_, ended.generation);
-  } else if (answer.is_failure() && !answer.is_deliberate()) {
-    if (answer.rcode == rcode::servfail) {
-      cache_.store_failure(question, ended.hash, answer, true, now_, ended.generation);
-    }
-    if (finish_with_stale(ended.first, question, ended.hash)) return;
+  } else if (!answer.is_failure()) {
+    cache_.forget_failure(question, ended.hash);
+  } else if (on_failed_answer(question, ended, answer)) {
+    return;
   }
   finish(ended.first, counters_.answered, [&](const Asker& asker, std::span<std::uint8_t> space) {
     return write_response(answer, asker, space);
   });
+}
+
+// True if who waited got what was known before instead.
+bool Forwarder::on_failed_answer(const Question& question, const Pending& ended,
+                                 const Answer& answer) {
+  using State = Cache::State;
+  const bool servfail = answer.rcode == rcode::servfail;
+  if (answer.is_deliberate()) {
+    // Remembered only where nothing stands that would be given instead of it.
+    const State known = cache_.find(question, ended.hash, now_, found_).state;
+    const bool stands = known == State::fresh || known == State::stale;
+    if (servfail && !stands) {
+      cache_.store_failure(question, ended.hash, answer, true, now_, ended.generation);
+    }
+    return false;
+  }
+  if (servfail) cache_.store_failure(question, ended.hash, answer, true, now_, ended.generation);
+  return finish_with_stale(ended.first, question, ended.hash);
 }
 
 void Forwarder::on_failure(std::uint64_t token, const Question& question,

@@ -153,6 +153,7 @@ class Forwarder final : public ExchangeEvents {
   Pending& begin_exchange();
   void expect_stale(Pending& pending);
   Pending end_exchange(std::uint64_t token);
+  bool on_failed_answer(const Question& question, const Pending& ended, const Answer& answer);
   bool finish_with_stale(WaiterId first, const Question& question, std::uint64_t hash);
   void remember(const ExchangeFailure& failure, const Question& question, const Pending& pending);
   Counter& counter_of(ExchangeFailure::Cause cause);

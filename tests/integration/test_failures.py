@@ -80,7 +80,6 @@ def test_an_answer_ends_the_memory_of_failures(start, fake, numbered, clock):
     assert asks_upstream(sotto, fake, "lame.example.")
 
 
-@pytest.mark.xfail(reason="what a validator or filter refuses is asked about each time")
 def test_a_failure_with_a_reason_given_on_purpose_is_remembered_too(sotto, fake, numbered):
     """RFC 9520 §3.2 counts DNSSEC failures among those to be cached."""
     numbered.ede = (6, "bogus")

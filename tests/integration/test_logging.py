@@ -112,6 +112,7 @@ def test_an_outage_is_told_once_and_its_end_too(start, fake):
         sotto.ask(f"down-{index}.example.")
     fake.start_listening()
     sotto.assert_right("after.example.")
+    sotto.wait_for_log("upstream.recovered")
     log = sotto.log()
     assert log.count("Connection refused") == 2, "the address, and that it was the only one"
     assert log.count("upstream.down") == 1

@@ -237,6 +237,18 @@ TEST(CacheFailure, BeginsAnewAfterASuccess) {
   EXPECT_EQ(hold_of(world), 1s);
 }
 
+TEST(CacheFailure, BeginsAnewAfterAnAnswerThatIsNotKept) {
+  CacheWorld world;
+  for (int i = 0; i < 6; ++i) world.fail(question);
+  world.cache.forget_failure(question, world.cache.hash(question));
+  EXPECT_EQ(world.state(question), State::absent);
+  world.fail(question);
+  EXPECT_EQ(hold_of(world), 1s);
+  world.store(question, make_addresses(question, 1));
+  world.cache.forget_failure(question, world.cache.hash(question));
+  EXPECT_EQ(world.state(question), State::fresh) << "only failures";
+}
+
 TEST(CacheFailure, BeginsAnewAfterFiveMinutesOfPeace) {
   CacheWorld world;
   for (int i = 0; i < 4; ++i) world.fail(question);
