@@ -200,18 +200,18 @@ std::size_t Cache::flush() {
   return removed;
 }
 
-std::size_t Cache::flush(std::span<const std::uint8_t> name, bool below) {
+std::size_t Cache::flush(std::span<const std::uint8_t> name, bool below,
+                         const std::function<void()>& give_way) {
   generation_.fetch_add(1);
-  const auto is_it = [name, below](const Question& question) {
-    return below ? is_at_or_below(question.name(), name) : equal_names(question.name(), name);
+  const auto is_it = [name, below](std::span<const std::uint8_t> known) {
+    return below ? is_at_or_below(known, name) : equal_names(known, name);
   };
   std::size_t removed = 0;
   for (Shard& shard : shards_) {
-    std::size_t some = 0;
-    do {
-      some = Shard::Writer(shard).remove_some(is_it);
-      removed += some;
-    } while (some == Shard::Writer::removals_max);
+    std::uint32_t from = 0;
+    while (!Shard::Writer(shard).remove_some(is_it, from, removed)) {
+      if (give_way) give_way();
+    }
   }
   return removed;
 }

@@ -103,9 +103,11 @@ class Cache {
   void set_stale_max_age(Duration age);
 
   // Forgets everything, or one name (all types), or it and all names below it; returns how many
-  // entries. Incremental: no other thread waits for more than one shard.
+  // entries. Incremental: no other thread waits for more than a part of one shard, if give_way,
+  // called between the parts, lets it go first.
   std::size_t flush();
-  std::size_t flush(std::span<const std::uint8_t> name, bool below);
+  std::size_t flush(std::span<const std::uint8_t> name, bool below,
+                    const std::function<void()>& give_way = {});
   // For saving and showing: calls back for each entry of one shard, without holding its lock.
   std::size_t shards() const { return shards_.size(); }
   void visit(std::size_t shard, Instant now,

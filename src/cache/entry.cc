@@ -163,14 +163,25 @@ EntryMatch read_entry(const Word* block, const Word* end, const Question& questi
   return EntryMatch::same;
 }
 
-Question entry_question(const Word* block) {
+EntryKey load_entry_key(const Word* block) {
+  constexpr std::size_t usual_octets = 64;
   const EntryHead head = load_entry_head(block);
-  std::array<std::uint8_t, name_octets_max + question_tail_octets> octets;
-  const std::size_t count = std::min<std::size_t>(head.payload_octets, octets.size());
-  copy_from_words(block + entry_prefix_words, octets.data(), count);
-  const auto name = std::span(octets).first(plain_name_octets(std::span(octets).first(count)));
-  const std::uint8_t* const tail = octets.data() + name.size();
-  return Question::with_scope(name, load16(tail), load16(tail + 2), head.scope);
+  EntryKey key;
+  for (std::size_t some = usual_octets; key.name_octets == 0; some = key.octets.size()) {
+    const std::size_t octets = std::min<std::size_t>(head.payload_octets, some);
+    copy_from_words(block + entry_prefix_words, key.octets.data(), octets);
+    const std::size_t name = plain_name_octets(std::span(key.octets).first(octets));
+    if (name + question_tail_octets <= octets) key.name_octets = name;
+    assert(key.name_octets > 0 || some == usual_octets);
+  }
+  store32(key.octets.data() + key.name_octets + question_tail_octets, head.scope);
+  return key;
+}
+
+Question entry_question(const Word* block) {
+  const EntryKey key = load_entry_key(block);
+  const std::uint8_t* const tail = key.octets.data() + key.name_octets;
+  return Question::with_scope(key.name(), load16(tail), load16(tail + 2), load32(tail + 4));
 }
 
 void read_entry_answer(const Word* block, EntryHead& head, Answer& answer) {

@@ -103,6 +103,16 @@ enum class EntryMatch : std::uint8_t {
 EntryMatch read_entry(const Word* block, const Word* end, const Question& question, EntryHead& head,
                       Answer& answer);
 
+// The key of the question of an entry nobody writes to, as Question::key() has it.
+struct EntryKey {
+  std::array<std::uint8_t, name_octets_max + 8> octets;
+  std::size_t name_octets = 0;
+
+  std::span<const std::uint8_t> name() const { return {octets.data(), name_octets}; }
+  std::span<const std::uint8_t> key() const { return {octets.data(), name_octets + 8}; }
+};
+EntryKey load_entry_key(const Word* block);
+
 // The question of an entry nobody writes to.
 Question entry_question(const Word* block);
 // … and its answer, TTLs not aged.

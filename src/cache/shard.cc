@@ -111,7 +111,7 @@ void Shard::prefetch_entry(std::uint64_t hash) const {
 }
 
 std::uint64_t Shard::hash_of(Handle entry) const {
-  return keyed_hash(entry_question(memory_ + entry).key(), seed_);
+  return keyed_hash(load_entry_key(memory_ + entry).key(), seed_);
 }
 
 Shard::Totals Shard::totals() const {
@@ -124,12 +124,14 @@ Shard::Totals Shard::totals() const {
           .evicted = evicted_};
 }
 
+// The memory is taken, and touched, before the mutex is.
 Shard::Copy Shard::copy() const {
-  const std::lock_guard lock(mutex_);
-  const std::uint32_t begin = arena_.begin();
+  const std::uint32_t begin = arena_begin;
   Copy copy;
-  copy.memory = std::make_unique<Word[]>(arena_.top() - begin);  // NOLINT
-  copy.blocks.reserve(entries_);
+  copy.memory = std::make_unique<Word[]>(arena_end - begin);  // NOLINT
+  copy.blocks.resize(index_slots_max);
+  copy.blocks.clear();
+  const std::lock_guard lock(mutex_);
   for (Handle at = arena_.first(); at != 0; at = arena_.behind(at)) {
     if (!arena_.in_use(at)) continue;
     copy.blocks.push_back(at - begin);
@@ -192,9 +194,9 @@ Handle Shard::Writer::find(const Question& question, std::uint64_t hash) const {
     const std::uint32_t slot = shard_.index_[at].load(std::memory_order_relaxed);
     if (slot == 0) return 0;
     const auto entry = static_cast<Handle>(slot >> 16U);
-    if ((slot & slot_tag) == tag && entry_question(shard_.memory_ + entry) == question) {
-      return entry;
-    }
+    if ((slot & slot_tag) != tag) continue;
+    const EntryKey key = load_entry_key(shard_.memory_ + entry);
+    if (std::ranges::equal(key.key(), question.key())) return entry;
   }
 }
 

@@ -107,15 +107,16 @@ class Shard::Writer {
   // In place of old, if that is not 0; evicts what must go for it.
   void store(std::uint64_t hash, const PackedEntry& packed, Handle old, const Usefulness& useful);
   void remove(Handle entry);
-  // Removes some of the entries for which is_it(question) holds, and returns how many: none are
-  // left when that is fewer than removals_max.
+  // Goes on where it stopped, beginning with from = 0: removes some of the entries for whose name
+  // is_it(name) holds, and adds to removed. True once all have been looked at.
   template <class IsIt>
-  std::size_t remove_some(IsIt is_it);
+  bool remove_some(IsIt is_it, std::uint32_t& from, std::size_t& removed);
   // Removes everything and gives the memory back.
   std::size_t clear();
 
-  // Bounds how long the mutex is held.
-  static constexpr std::size_t removals_max = 256;
+  // Of one remove_some(): they bound how long the mutex is held.
+  static constexpr std::size_t removals_max = 64;
+  static constexpr std::size_t looks_max = 1'024;
 
  private:
   void begin_change();
@@ -134,15 +135,23 @@ class Shard::Writer {
   bool changing_ = false;
 };
 
+// Blocks do not move; one that begins in front of from has been looked at, or is new.
 template <class IsIt>
-std::size_t Shard::Writer::remove_some(IsIt is_it) {
+bool Shard::Writer::remove_some(IsIt is_it, std::uint32_t& from, std::size_t& removed) {
   std::vector<Handle> found;
   Arena& arena = shard_.arena_;
-  for (Handle at = arena.first(); at != 0 && found.size() < removals_max; at = arena.behind(at)) {
-    if (arena.in_use(at) && is_it(entry_question(shard_.memory_ + at))) found.push_back(at);
+  Handle at = arena.first();
+  while (at != 0 && at < from) at = arena.behind(at);
+  for (std::size_t looks = 0; looks < looks_max && found.size() < removals_max && at != 0;
+       ++looks, at = arena.behind(at)) {
+    if (arena.in_use(at) && is_it(load_entry_key(shard_.memory_ + at).name())) {
+      found.push_back(at);
+    }
   }
+  from = at;
   for (const Handle entry : found) remove(entry);
-  return found.size();
+  removed += found.size();
+  return at == 0;
 }
 
 }  // namespace sotto

@@ -181,7 +181,7 @@ void disturb(Cache& cache, Disturbance disturbance) {
       cache.flush();
       break;
     case Disturbance::flush_below:
-      cache.flush(below, true);
+      cache.flush(below, true, [] { std::this_thread::sleep_for(std::chrono::microseconds{20}); });
       break;
     case Disturbance::visit:
       for (std::size_t shard = 0; shard < cache.shards(); ++shard) {

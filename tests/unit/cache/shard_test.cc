@@ -142,13 +142,31 @@ TEST_F(ShardTest, RemovesOnlySoManyAtOnce) {
   constexpr std::size_t most = Shard::Writer::removals_max;
   for (std::size_t i = 0; i < 2 * most + 10; ++i) store(ask(std::to_string(i) + ".example"));
   store(ask("stays.example"));
-  const auto is_it = [](const Question& question) { return question.name()[0] != 5; };
-  EXPECT_EQ(Shard::Writer(shard).remove_some(is_it), most);
-  EXPECT_EQ(Shard::Writer(shard).remove_some(is_it), most);
-  EXPECT_EQ(Shard::Writer(shard).remove_some(is_it), 10U);
-  EXPECT_EQ(Shard::Writer(shard).remove_some(is_it), 0U);
+  const auto is_it = [](std::span<const std::uint8_t> name) { return name[0] != 5; };
+  std::uint32_t from = 0;
+  std::size_t removed = 0;
+  EXPECT_FALSE(Shard::Writer(shard).remove_some(is_it, from, removed));
+  EXPECT_EQ(removed, most);
+  EXPECT_FALSE(Shard::Writer(shard).remove_some(is_it, from, removed));
+  EXPECT_EQ(removed, 2 * most);
+  EXPECT_TRUE(Shard::Writer(shard).remove_some(is_it, from, removed));
+  EXPECT_EQ(removed, 2 * most + 10);
   EXPECT_TRUE(find(ask("stays.example")));
   EXPECT_TRUE(shard.consistent());
+}
+
+TEST_F(ShardTest, LooksAtOnlySoManyAtOnce) {
+  constexpr std::size_t most = Shard::Writer::looks_max;
+  for (std::size_t i = 0; i < most; ++i) store(ask(std::to_string(i) + ".example"));
+  store(ask("goes.example"));
+  const auto is_it = [](std::span<const std::uint8_t> name) { return name[1] == 'g'; };
+  std::uint32_t from = 0;
+  std::size_t removed = 0;
+  EXPECT_FALSE(Shard::Writer(shard).remove_some(is_it, from, removed));
+  EXPECT_EQ(removed, 0U);
+  EXPECT_TRUE(Shard::Writer(shard).remove_some(is_it, from, removed));
+  EXPECT_EQ(removed, 1U);
+  EXPECT_FALSE(find(ask("goes.example")));
 }
 
 TEST_F(ShardTest, ACopyStaysAsItIs) {
