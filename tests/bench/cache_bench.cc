@@ -1,6 +1,7 @@
 // What the cache costs by itself: looking up, storing when it is full, two threads on one,
 // flushing. Budget: 150 ns a lookup, and 0.9 as much from one cache as from two. Run by
 // script/bench micro.
+#include <array>
 #include <atomic>
 #include <benchmark/benchmark.h>
 #include <ctime>
@@ -82,9 +83,35 @@ class DependentReads {
   std::uint32_t at_ = 0;
 };
 
+// One after the other, as queries on a stream come.
+void find_each(Cache& cache, std::span<const Question> questions, Answer& answer,
+               std::size_t& missing) {
+  for (const Question& question : questions) {
+    const auto found = cache.find(question, cache.hash(question), start, answer);
+    missing += found.state == Cache::State::fresh ? 0 : 1;
+  }
+}
+
+// As datagrams come: hashed and fetched by the forwarder's batch, then found.
+void find_batches(Cache& cache, std::span<const Question> questions, Answer& answer,
+                  std::size_t& missing) {
+  constexpr std::size_t batch = 16;
+  static_assert(Batch::size % batch == 0);
+  std::array<std::uint64_t, batch> hashes;
+  for (std::size_t at = 0; at < questions.size(); at += batch) {
+    for (std::size_t i = 0; i < batch; ++i) hashes[i] = cache.hash(questions[at + i]);
+    cache.prefetch(hashes);
+    for (std::size_t i = 0; i < batch; ++i) {
+      const auto found = cache.find(questions[at + i], hashes[i], start, answer);
+      missing += found.state == Cache::State::fresh ? 0 : 1;
+    }
+  }
+}
+
 // Hash and find, a million entries, asked for by Zipf's law; beside it random reads of as much
 // memory as the entries take.
-void lookup(benchmark::State& state) {
+template <class Find>
+void lookup(benchmark::State& state, Find find) {
   constexpr std::size_t entries = 1'000'000;
   static FilledCache filled(256 * mebibyte, entries);
   static const std::vector<std::uint32_t> sequence = Zipf(entries, seed).draw_many(8'000'000);
@@ -98,10 +125,7 @@ void lookup(benchmark::State& state) {
   for (auto _ : state) {
     batch.fill([&at] { return sequence[at++ % sequence.size()]; });
     const Duration begin = thread_cpu_time();
-    for (const Question& question : batch.questions()) {
-      const auto found = filled.cache.find(question, filled.cache.hash(question), start, answer);
-      missing += found.state == Cache::State::fresh ? 0 : 1;
-    }
+    find(filled.cache, batch.questions(), answer, missing);
     const Duration middle = thread_cpu_time();
     reads.read(Batch::size);
     const Duration end = thread_cpu_time();
@@ -116,7 +140,8 @@ void lookup(benchmark::State& state) {
   state.counters["ns_random_read"] = nanoseconds(reading) / lookups;
   state.counters["lookup_per_read"] = nanoseconds(looking) / nanoseconds(reading);
 }
-BENCHMARK(lookup)->UseManualTime();
+BENCHMARK_CAPTURE(lookup, one_by_one, find_each)->UseManualTime();
+BENCHMARK_CAPTURE(lookup, in_batches, find_batches)->UseManualTime();
 
 // Names never seen before: each store looks for a victim.
 void store_when_full(benchmark::State& state) {
