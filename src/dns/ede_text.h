@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <concepts>
 #include <cstdint>
 #include <string_view>
 
@@ -16,11 +17,13 @@ inline constexpr std::size_t ede_text_octets_max = 64;
 class EdeText {
  public:
   EdeText() = default;
-  EdeText(std::string_view text) : length_(static_cast<std::uint8_t>(text.size())) {  // NOLINT
-    assert(text.size() <= ede_text_octets_max);
-    std::copy(text.begin(), text.end(), letters_.begin());
+  template <std::convertible_to<std::string_view> Text>
+  EdeText(const Text& text) {  // NOLINT
+    const std::string_view view = text;
+    assert(view.size() <= ede_text_octets_max);
+    length_ = static_cast<std::uint8_t>(view.size());
+    std::copy(view.begin(), view.end(), letters_.begin());
   }
-  EdeText(const char* text) : EdeText(std::string_view(text)) {}  // NOLINT
 
   std::string_view view() const { return {letters_.data(), length_}; }
   operator std::string_view() const { return view(); }  // NOLINT
@@ -28,9 +31,6 @@ class EdeText {
   auto begin() const { return view().begin(); }
   auto end() const { return view().end(); }
 
-  friend bool operator==(const EdeText& left, std::string_view right) {
-    return left.view() == right;
-  }
   friend bool operator==(const EdeText& left, const EdeText& right) {
     return left.view() == right.view();
   }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,9 +16,16 @@
 namespace sotto {
 
 // An uncompressed name, wire format, the root's zero octet included; 1 to 255 octets.
+// Copies no more octets than it has: names are copied for every query.
 class Name {
  public:
-  Name() = default;  // the root
+  Name() { octets_[0] = 0; }  // the root
+  Name(const Name& other) { *this = other; }
+  Name& operator=(const Name& other) {
+    length_ = other.length_;
+    std::memmove(octets_.data(), other.octets_.data(), length_);
+    return *this;
+  }
 
   // octets: a valid uncompressed name.
   static Name from_octets(std::span<const std::uint8_t> octets);
@@ -31,7 +39,7 @@ class Name {
   friend Result<Name> read_name(WireReader& reader, std::span<const std::uint8_t> message);
 
   std::uint8_t length_ = 1;
-  std::array<std::uint8_t, name_octets_max> octets_{};
+  std::array<std::uint8_t, name_octets_max> octets_;
 };
 
 // Reads a possibly compressed name at the reader's position and leaves the reader behind it.

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -37,7 +38,14 @@ class Question {
     friend bool operator==(const Flags&, const Flags&) = default;
   };
 
-  Question() = default;  // the root, type 0
+  Question() { std::memset(octets_.data(), 0, key().size()); }  // the root, type 0
+  // Copies no more octets than it has.
+  Question(const Question& other) { *this = other; }
+  Question& operator=(const Question& other) {
+    name_length_ = other.name_length_;
+    std::memmove(octets_.data(), other.octets_.data(), key().size());
+    return *this;
+  }
   // qname: valid, uncompressed, any case.
   Question(std::span<const std::uint8_t> qname, std::uint16_t qtype, std::uint16_t qclass,
            Flags flags, RouteId route = {});
@@ -67,7 +75,7 @@ class Question {
  private:
   static constexpr std::size_t suffix_octets = 8;  // type, class, flags, route
   std::uint8_t name_length_ = 1;
-  std::array<std::uint8_t, name_octets_max + suffix_octets> octets_{};
+  std::array<std::uint8_t, name_octets_max + suffix_octets> octets_;
 };
 
 struct QueryShape {

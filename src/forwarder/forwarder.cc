@@ -79,9 +79,8 @@ void Forwarder::prefetch(std::span<const Incoming> batch) const {
 
 Forwarder::Now Forwarder::answer_now(const Client& client, std::span<const std::uint8_t> message,
                                      std::span<std::uint8_t> out) {
-  Incoming incoming;
-  read(message, incoming);
-  return answer_now(client, incoming, out);
+  read(message, single_);
+  return answer_now(client, single_, out);
 }
 
 Forwarder::Now Forwarder::answer_now(const Client& client, const Incoming& incoming,
@@ -107,8 +106,7 @@ Forwarder::Now Forwarder::answer_now(const Client& client, const Incoming& incom
       return answer(special.local(), out, counters_.local);
     }
   }
-  question_ = incoming.question;
-  hash_ = incoming.hash;
+  asked_ = &incoming;
   if (const auto now = answer_from_cache(out)) return *now;
   counters_.misses.add();
   if (waiters_.size() >= waiting_queries_max) return answer(shed_answer, out, counters_.shed);
@@ -122,7 +120,7 @@ Forwarder::Now Forwarder::answer(const LocalAnswer& local, std::span<std::uint8_
 }
 
 std::optional<Forwarder::Now> Forwarder::answer_from_cache(std::span<std::uint8_t> out) {
-  const Cache::Found found = cache_.find(question_, hash_, now_, found_);
+  const Cache::Found found = cache_.find(asked_->question, asked_->hash, now_, found_);
   stale_known_ = found.state == Cache::State::stale;
   switch (found.state) {
     case Cache::State::absent:
@@ -140,7 +138,7 @@ std::optional<Forwarder::Now> Forwarder::answer_from_cache(std::span<std::uint8_
   if (found.refresh_due && worth_waiting) return std::nullopt;
   counters_.stale.add();
   if (found.refresh_due) {
-    cache_.hold_stale(question_, hash_, now_);
+    cache_.hold_stale(asked_->question, asked_->hash, now_);
     if (find_pending() == nullptr && pending_.size() < waiting_queries_max) {
       counters_.rechecked.add();
       begin_exchange();
@@ -157,7 +155,7 @@ Forwarder::Now Forwarder::answer_found(std::span<std::uint8_t> out) {
 // Somebody still asks for what is about to run out: asked now, nobody will wait for it.
 void Forwarder::refresh_ahead() {
   if (!refresh_budget_.allows_one(now_) || !exchanges_.usable()) return;
-  if (find_pending() != nullptr || !cache_.claim_refresh(question_, hash_)) return;
+  if (find_pending() != nullptr || !cache_.claim_refresh(asked_->question, asked_->hash)) return;
   refresh_budget_.spend();
   counters_.prefetched.add();
   begin_exchange();
@@ -184,8 +182,8 @@ void Forwarder::forward(const ReplyTo& to) {
 // --- exchanges ----------------------------------------------------------------------------------
 
 Forwarder::Pending* Forwarder::find_pending() {
-  const auto known = by_question_.find(hash_, [this](PendingId id) {
-    return exchanges_.question(pending_.at(id).exchange) == question_;
+  const auto known = by_question_.find(asked_->hash, [this](PendingId id) {
+    return exchanges_.question(pending_.at(id).exchange) == asked_->question;
   });
   return known ? &pending_.at(*known) : nullptr;
 }
@@ -193,10 +191,10 @@ Forwarder::Pending* Forwarder::find_pending() {
 Forwarder::Pending& Forwarder::begin_exchange() {
   const PendingId id = pending_.insert();
   Pending& pending = pending_.at(id);
-  pending.hash = hash_;
+  pending.hash = asked_->hash;
   pending.generation = cache_.generation();
-  by_question_.insert(hash_, id);
-  pending.exchange = exchanges_.start(question_, to_token(id));
+  by_question_.insert(asked_->hash, id);
+  pending.exchange = exchanges_.start(asked_->question, to_token(id));
   return pending;
 }
 

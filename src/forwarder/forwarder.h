@@ -95,7 +95,7 @@ class Forwarder final : public ExchangeEvents {
   Now answer_now(const Client& client, std::span<const std::uint8_t> message,
                  std::span<std::uint8_t> out);
   // The same in three steps, for those who receive several messages at once: the waits for memory
-  // overlap. At most batch_max, whose octets stay in place.
+  // overlap. At most batch_max; they and their octets stay in place until the next ones.
   static constexpr std::size_t batch_max = 16;
   void read(std::span<const std::uint8_t> message, Incoming& incoming) const;
   void prefetch(std::span<const Incoming> batch) const;
@@ -167,10 +167,10 @@ class Forwarder final : public ExchangeEvents {
   ForwarderPolicy policy_;
   RefreshBudget refresh_budget_;
 
-  // Of the query answer_now() looked at last.
+  // The query answer_now() looked at last.
+  Incoming single_;
+  const Incoming* asked_ = nullptr;
   Asker asker_;
-  Question question_;
-  std::uint64_t hash_ = 0;
   bool stale_known_ = false;  // there is a stale answer to it
 
   Answer found_;  // in the cache

@@ -115,7 +115,7 @@ class Hammer {
       return cache_.store_failure(question, hash, pattern().failure(i), kind % 2 == 0, now,
                                   cache_.generation());
     }
-    if (kind < 990) return (void)cache_.restore(question, answer, 3s, now);
+    if (kind < 990) return (void)cache_.restore(question, answer, 3s, now, cache_.generation());
     if (kind < 996) return (void)cache_.flush(question.name(), false);
     act_on_all(kind, now);
   }
