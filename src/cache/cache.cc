@@ -30,6 +30,12 @@ bool in_last_tenth(const EntryHead& head, Tick ticks) {
 
 static_assert(std::max(failure_hold_max, stale_recheck) <= Usefulness::hold_max * tick_length);
 
+// What was tried while the answer was fresh says little about what an upstream says now.
+bool held_since_expiry(const EntryHead& head) {
+  const Tick began = head.recheck - to_ticks(stale_recheck);
+  return began - head.stored >= std::uint64_t{head.ttl} * ticks_per_second;
+}
+
 // Twice as long each time, RFC 9520 §3.2.
 Duration failure_hold(std::uint8_t failures) {
   Duration hold = failure_hold_min;
@@ -87,12 +93,12 @@ Cache::Found Cache::find(const Question& question, std::uint64_t hash, Instant n
   }
   if (useful.fresh(head)) {
     age_ttls(answer, question, useful.age(head));
-    return {.state = State::fresh,
-            .refresh_due = head.claimed == 0 && in_last_tenth(head, useful.ticks(head))};
+    const bool due = head.claimed == 0 && !held && in_last_tenth(head, useful.ticks(head));
+    return {.state = State::fresh, .refresh_due = due};
   }
   if (!useful.any(head)) return {};
   make_stale(answer, question);
-  return {.state = State::stale, .refresh_due = !held};
+  return {.state = State::stale, .refresh_due = !held || !held_since_expiry(head)};
 }
 
 void Cache::prefetch(std::span<const std::uint64_t> hashes) const {
@@ -121,60 +127,61 @@ void Cache::store(const Question& question, std::uint64_t hash, const Answer& an
   const Usefulness useful = useful_at(now);
   packed.head.stored = useful.now;
   Shard::Writer writer(shard_of(hash));
-  if (generation != generation_.load()) return;
+  if (flushed_since(generation, question)) return;
   writer.store(hash, packed, writer.find(question, hash), useful);
 }
 
-void Cache::hold_stale(const Question& question, std::uint64_t hash, Instant now) {
+void Cache::supersede(const Question& question, std::uint64_t hash, Instant now) {
   if (shards_.empty()) return;
   Shard::Writer writer(shard_of(hash));
-  const Handle entry = writer.find(question, hash);
-  if (entry == 0) return;
-  EntryHead head = writer.head(entry);
-  if (head.failure != 0) return;
+  const Handle known = writer.find(question, hash);
+  if (known == 0) return;
+  const EntryHead head = writer.head(known);
+  if (head.failure != 0 || !useful_at(now).fresh(head)) writer.remove(known);
+}
+
+void Cache::hold_refresh(const Question& question, std::uint64_t hash, Instant now) {
+  if (shards_.empty()) return;
+  Shard::Writer writer(shard_of(hash));
+  const Handle known = writer.find(question, hash);
+  if (known != 0 && writer.head(known).failure == 0) hold_refresh(writer, known, now);
+}
+
+void Cache::hold_refresh(Shard::Writer& writer, Handle known, Instant now) {
+  EntryHead head = writer.head(known);
   head.recheck = clock_.tick(now) + to_ticks(stale_recheck);
   head.epoch = epoch_.load();
-  writer.set_head(entry, head);
+  head.claimed = 0;
+  writer.set_head(known, head);
 }
 
 void Cache::store_failure(const Question& question, std::uint64_t hash, const Answer& failure,
-                          bool from_upstream, Instant now, std::uint32_t generation) {
+                          FailureOrigin origin, Instant now, std::uint32_t generation) {
   if (shards_.empty()) return;
   PackedEntry packed(question, without_records(question, failure));
   const Usefulness useful = useful_at(now);
   Shard::Writer writer(shard_of(hash));
-  if (generation != generation_.load()) return;
+  if (flushed_since(generation, question)) return;
   const Handle known = writer.find(question, hash);
   std::uint8_t failures = 0;
   if (known != 0) {
-    EntryHead head = writer.head(known);
-    if (head.failure == 0 && useful.any(head)) {
-      head.recheck = useful.now + to_ticks(stale_recheck);
-      head.epoch = epoch_.load();
-      writer.set_head(known, head);
-      return;
-    }
+    const EntryHead head = writer.head(known);
+    const bool stands = origin == FailureOrigin::refusal ? useful.fresh(head) : useful.any(head);
+    if (head.failure == 0 && stands) return hold_refresh(writer, known, now);
     if (head.failure != 0 && useful.any(head) && head.epoch == epoch_.load()) {
       failures = head.failures;
     }
   }
   constexpr std::uint8_t failures_max = 16;  // where the hold has long stopped to grow
+  const bool own = origin == FailureOrigin::own;
   packed.head.failure = 1;
   packed.head.stored = useful.now;
-  packed.head.failures = from_upstream
-                             ? static_cast<std::uint8_t>(std::min<int>(failures + 1, failures_max))
-                             : failures;
+  packed.head.failures =
+      own ? failures : static_cast<std::uint8_t>(std::min<int>(failures + 1, failures_max));
   packed.head.epoch = epoch_.load();
   packed.head.recheck =
-      useful.now + to_ticks(from_upstream ? failure_hold(packed.head.failures) : failure_hold_min);
+      useful.now + to_ticks(own ? failure_hold_min : failure_hold(packed.head.failures));
   writer.store(hash, packed, known, useful);
-}
-
-void Cache::forget_failure(const Question& question, std::uint64_t hash) {
-  if (shards_.empty()) return;
-  Shard::Writer writer(shard_of(hash));
-  const Handle known = writer.find(question, hash);
-  if (known != 0 && writer.head(known).failure != 0) writer.remove(known);
 }
 
 bool Cache::restore(const Question& question, const Answer& answer, Duration age, Instant now,
@@ -186,15 +193,36 @@ bool Cache::restore(const Question& question, const Answer& answer, Duration age
   if (!useful.any(packed.head)) return false;
   const std::uint64_t hash = this->hash(question);
   Shard::Writer writer(shard_of(hash));
-  if (generation != generation_.load() || writer.find(question, hash) != 0) return false;
+  if (flushed_since(generation, question) || writer.find(question, hash) != 0) return false;
   writer.store(hash, packed, 0, useful);
   return true;
 }
 
 // --- for operators ------------------------------------------------------------------------------
 
-std::size_t Cache::flush() {
+bool Cache::was_flushed(std::uint32_t generation, const Question& question) const {
+  const std::lock_guard lock(flushes_mutex_);
+  const std::uint32_t latest = generation_.load();
+  if (latest - generation > flushes_known) return true;
+  for (std::uint32_t at = generation; at != latest; ++at) {
+    const Flush& flush = flushes_[at % flushes_known];
+    if (flush.below ? is_at_or_below(question.name(), flush.name.octets())
+                    : equal_names(question.name(), flush.name.octets())) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Before anything is removed: what is stored from now on knows of it.
+void Cache::note_flush(std::span<const std::uint8_t> name, bool below) {
+  const std::lock_guard lock(flushes_mutex_);
+  flushes_[generation_.load() % flushes_known] = {.name = Name::from_octets(name), .below = below};
   generation_.fetch_add(1);
+}
+
+std::size_t Cache::flush() {
+  note_flush(Name().octets(), true);
   std::size_t removed = 0;
   for (Shard& shard : shards_) removed += Shard::Writer(shard).clear();
   return removed;
@@ -202,7 +230,7 @@ std::size_t Cache::flush() {
 
 std::size_t Cache::flush(std::span<const std::uint8_t> name, bool below,
                          const std::function<void()>& give_way) {
-  generation_.fetch_add(1);
+  note_flush(name, below);
   const auto is_it = [name, below](std::span<const std::uint8_t> known) {
     return below ? is_at_or_below(known, name) : equal_names(known, name);
   };

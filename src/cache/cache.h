@@ -3,10 +3,12 @@
 // tests/unit/cache/cache_model_test.cc. Benchmark: tests/bench/cache_bench.cc.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <span>
 
 #include "base/clock.h"
@@ -15,13 +17,14 @@
 #include "cache/cache_clock.h"
 #include "cache/shard.h"
 #include "dns/answer.h"
+#include "dns/name.h"
 #include "dns/question.h"
 
 namespace sotto {
 
 // RFC 8767 §5.11 and §4.
 inline constexpr std::uint32_t stale_ttl = 30;  // seconds, in stale answers
-// A name whose refresh failed or lasts is not asked about again for this long.
+// A name whose refresh failed or lasts is not asked about again for this long, unless it expires.
 inline constexpr Duration stale_recheck = std::chrono::seconds{30};
 // RFC 9520 §3.2: a failure is remembered at least this long; twice as long each time …
 inline constexpr Duration failure_hold_min = std::chrono::seconds{1};
@@ -85,17 +88,29 @@ class Cache {
 
   // Changes with every flush: take it when an exchange starts, hand it back with its result.
   std::uint32_t generation() const { return generation_.load(); }
+  // Was this question flushed after this generation was taken?
+  bool flushed_since(std::uint32_t generation, const Question& question) const {
+    return generation != generation_.load() && was_flushed(generation, question);
+  }
   // Keeps an answer that apply_ttl_rules() allows, in place of what was known of this question.
   void store(const Question& question, std::uint64_t hash, const Answer& answer, Instant now,
              std::uint32_t generation);
-  // The refresh of a stale answer failed or lasts: give it without asking for stale_recheck.
-  void hold_stale(const Question& question, std::uint64_t hash, Instant now);
+  // An upstream answered with what is not kept: it takes the place of what has expired, and the
+  // next failure is the first one again (RFC 8767 §4).
+  void supersede(const Question& question, std::uint64_t hash, Instant now);
+  // The refresh of an answer failed or lasts: it is not tried again for stale_recheck; a stale one
+  // is given without asking, one that expires meanwhile is asked about.
+  void hold_refresh(const Question& question, std::uint64_t hash, Instant now);
+  enum class FailureOrigin : std::uint8_t {
+    own,       // no upstream answered
+    upstream,  // it said SERVFAIL
+    refusal,   // … on purpose (Answer::is_deliberate()), so nothing stale stands in for it
+  };
   // Remembers a failure: beside a stored answer that may still be given, else by itself.
-  // from_upstream: an upstream said SERVFAIL; failure as it said it.
+  // failure: as the upstream said it, or as we do.
   void store_failure(const Question& question, std::uint64_t hash, const Answer& failure,
-                     bool from_upstream, Instant now, std::uint32_t generation);
-  // An upstream answered with what is not kept: the next failure is the first one again.
-  void forget_failure(const Question& question, std::uint64_t hash);
+                     FailureOrigin origin, Instant now, std::uint32_t generation);
+
   // After all upstreams had failed one works again: what failed then is no longer held.
   void forget_failures() { epoch_.fetch_add(1); }
 
@@ -124,10 +139,21 @@ class Cache {
  private:
   Shard& shard_of(std::uint64_t hash) const;
   Usefulness useful_at(Instant now) const;
+  void hold_refresh(Shard::Writer& writer, Handle known, Instant now);
+  bool was_flushed(std::uint32_t generation, const Question& question) const;
+  void note_flush(std::span<const std::uint8_t> name, bool below);
 
   const std::uint64_t seed_;
   const CacheClock clock_;
   std::atomic<std::uint32_t> stale_max_age_{86'400};  // seconds
+  // The last flushes, by generation: what was not flushed need not be forgotten.
+  struct Flush {
+    Name name;
+    bool below = true;
+  };
+  static constexpr std::size_t flushes_known = 64;
+  mutable std::mutex flushes_mutex_;
+  std::array<Flush, flushes_known> flushes_;
   std::atomic<std::uint32_t> generation_{0};
   std::atomic<std::uint16_t> epoch_{0};
   AddressSpace memory_;

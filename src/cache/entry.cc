@@ -108,15 +108,18 @@ PackedEntry::PackedEntry(const Question& question, const Answer& answer) {
   at[words_for(payload.size()) - 1] = 0;  // no stray octets behind the last one
   std::memcpy(at, payload.data(), payload.size());
   at += words_for(payload.size());
-  if (answer.rrset_ends.size() > 1) {
-    head.rrset_words = static_cast<std::uint16_t>(answer.rrset_ends.size());
-    for (const RrsetEnd& end : answer.rrset_ends) {
-      *at++ =
-          std::bit_cast<std::uint64_t>(StoredEnd{.offset = static_cast<std::uint16_t>(end.offset),
-                                                 .answers = end.answers,
-                                                 .authorities = end.authorities,
-                                                 .additionals = end.additionals});
-    }
+  const auto& ends = answer.rrset_ends;
+  for (std::size_t i = 0; ends.size() > 1 && i < ends.size(); ++i) {
+    const bool last = i + 1 == ends.size();
+    const bool cut_here =
+        ends[i].offset <= edns_udp_octets_max || last || ends[i + 1].offset > whole_message_octets;
+    if (!cut_here) continue;
+    *at++ =
+        std::bit_cast<std::uint64_t>(StoredEnd{.offset = static_cast<std::uint16_t>(ends[i].offset),
+                                               .answers = ends[i].answers,
+                                               .authorities = ends[i].authorities,
+                                               .additionals = ends[i].additionals});
+    ++head.rrset_words;
   }
   if (answer.extended_error) {
     const ExtendedError& error = *answer.extended_error;

@@ -16,7 +16,7 @@ namespace sotto {
 
 struct EntryHead {
   std::uint16_t payload_octets = 0;  // name, type, class, records: never 0, see Arena::in_use()
-  std::uint16_t rrset_words = 0;     // RRsets' ends, one word each; 0 if there is one RRset or none
+  std::uint16_t rrset_words = 0;     // RRsets' ends, one word each; 0: the last one only
   std::uint32_t scope = 0;           // of the question
   Tick stored = 0;
   std::uint32_t ttl = 0;      // seconds of life from then
@@ -39,10 +39,14 @@ inline constexpr std::size_t entry_head_words = words_for(sizeof(EntryHead));
 inline constexpr std::size_t entry_prefix_words = block_head_words + entry_head_words;
 static_assert(sizeof(EntryHead) == 32);
 
+// RRsets' ends are kept where a response may be cut: up to what fits a datagram, and right below
+// the longest message, where OPT may want the room.
+inline constexpr std::size_t whole_message_octets = message_octets_max - 128;
 // What a stranger's answer can need at most: records of eleven octets, each an RRset of its own.
-inline constexpr std::size_t entry_words_max = entry_prefix_words + words_for(message_octets_max) +
-                                               message_octets_max / 11 +
-                                               words_for(2 + ede_text_octets_max);
+inline constexpr std::size_t entry_words_max =
+    entry_prefix_words + words_for(message_octets_max) +
+    (edns_udp_octets_max + message_octets_max - whole_message_octets) / 11 + 2 +
+    words_for(2 + ede_text_octets_max);
 
 // Words of a whole entry, the block's head included.
 constexpr std::size_t entry_words(const EntryHead& head) {

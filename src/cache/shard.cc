@@ -371,7 +371,7 @@ Handle Shard::Writer::victim(const Usefulness& useful) {
     Slot& slot = shard_.index_[slot_of(at)];
     const std::uint32_t value = slot.load(std::memory_order_relaxed);
     if ((value & slot_mark) == 0 || !useful.any(head(at))) break;
-    slot.store(value & ~slot_mark, std::memory_order_relaxed);
+    slot.store(value & ~slot_mark, std::memory_order_release);
     at = shard_.arena_.head(at).next;
     if (at == 0) at = shard_.oldest_;
   }

@@ -137,9 +137,9 @@ std::optional<Forwarder::Now> Forwarder::answer_from_cache(std::span<std::uint8_
   const bool worth_waiting = exchanges_.usable() && waiters_.size() < waiting_queries_max;
   if (found.refresh_due && worth_waiting) return std::nullopt;
   counters_.stale.add();
-  if (found.refresh_due) {
-    cache_.hold_stale(asked_->question, asked_->hash, now_);
-    if (find_pending() == nullptr && pending_.size() < waiting_queries_max) {
+  if (found.refresh_due && pending_.size() < background_exchanges_max) {
+    cache_.hold_refresh(asked_->question, asked_->hash, now_);
+    if (find_pending() == nullptr) {
       counters_.rechecked.add();
       begin_exchange();
     }
@@ -183,7 +183,10 @@ void Forwarder::forward(const ReplyTo& to) {
 
 Forwarder::Pending* Forwarder::find_pending() {
   const auto known = by_question_.find(asked_->hash, [this](PendingId id) {
-    return exchanges_.question(pending_.at(id).exchange) == asked_->question;
+    const Pending& pending = pending_.at(id);
+    // What began before a flush brings what was flushed.
+    return exchanges_.question(pending.exchange) == asked_->question &&
+           !cache_.flushed_since(pending.generation, asked_->question);
   });
   return known ? &pending_.at(*known) : nullptr;
 }
@@ -213,10 +216,10 @@ void Forwarder::on_answer(std::uint64_t token, const Question& question, Answer&
   const Pending ended = end_exchange(token);
   if (apply_ttl_rules(answer, question, policy_.ttl)) {
     cache_.store(question, ended.hash, answer, now_, ended.generation);
-  } else if (!answer.is_failure()) {
-    cache_.forget_failure(question, ended.hash);
-  } else if (on_failed_answer(question, ended, answer)) {
-    return;
+  } else if (answer.is_failure()) {
+    if (on_failed_answer(question, ended, answer)) return;
+  } else if (!answer.truncated()) {
+    cache_.supersede(question, ended.hash, now_);
   }
   finish(ended.first, counters_.answered, [&](const Asker& asker, std::span<std::uint8_t> space) {
     return write_response(answer, asker, space);
@@ -226,24 +229,21 @@ void Forwarder::on_answer(std::uint64_t token, const Question& question, Answer&
 // True if who waited got what was known before instead.
 bool Forwarder::on_failed_answer(const Question& question, const Pending& ended,
                                  const Answer& answer) {
-  using State = Cache::State;
-  const bool servfail = answer.rcode == rcode::servfail;
-  if (answer.is_deliberate()) {
-    // Remembered only where nothing stands that would be given instead of it.
-    const State known = cache_.find(question, ended.hash, now_, found_).state;
-    const bool stands = known == State::fresh || known == State::stale;
-    if (servfail && !stands) {
-      cache_.store_failure(question, ended.hash, answer, true, now_, ended.generation);
-    }
-    return false;
+  using Origin = Cache::FailureOrigin;
+  const bool deliberate = answer.is_deliberate();
+  if (answer.rcode == rcode::servfail) {
+    cache_.store_failure(question, ended.hash, answer,
+                         deliberate ? Origin::refusal : Origin::upstream, now_, ended.generation);
+  } else {
+    cache_.hold_refresh(question, ended.hash, now_);
   }
-  if (servfail) cache_.store_failure(question, ended.hash, answer, true, now_, ended.generation);
-  return finish_with_stale(ended.first, question, ended.hash);
+  return !deliberate && finish_with_stale(ended.first, question, ended.hash);
 }
 
 void Forwarder::on_failure(std::uint64_t token, const Question& question,
                            const ExchangeFailure& failure) {
   const Pending ended = end_exchange(token);
+  cache_.hold_refresh(question, ended.hash, now_);
   if (finish_with_stale(ended.first, question, ended.hash)) return;
   remember(failure, question, ended);
   const LocalAnswer local{
@@ -263,7 +263,8 @@ void Forwarder::remember(const ExchangeFailure& failure, const Question& questio
   Answer answer;
   answer.rcode = rcode::servfail;
   answer.extended_error = ExtendedError{.code = failure.ede_code, .text = failure.ede_text};
-  cache_.store_failure(question, pending.hash, answer, false, now_, pending.generation);
+  cache_.store_failure(question, pending.hash, answer, Cache::FailureOrigin::own, now_,
+                       pending.generation);
 }
 
 Counter& Forwarder::counter_of(ExchangeFailure::Cause cause) {
@@ -309,7 +310,7 @@ bool Forwarder::finish_with_stale(WaiterId first, const Question& question, std:
   const Cache::Found found = cache_.find(question, hash, now_, found_);
   const bool stale = found.state == Cache::State::stale;
   if (!stale && found.state != Cache::State::fresh) return false;
-  if (stale) cache_.hold_stale(question, hash, now_);
+  if (stale) cache_.hold_refresh(question, hash, now_);
   finish(first, stale ? counters_.stale_waited : counters_.answered,
          [this, stale](const Asker& asker, std::span<std::uint8_t> space) {
            if (stale) counters_.stale.add();

@@ -27,6 +27,10 @@ namespace sotto {
 // Clients that wait for an answer, in one worker. Each costs about 400 octets.
 inline constexpr std::size_t waiting_queries_max = 32'768;
 
+// While no upstream is usable, stale answers are given at once and asked about anew; so many
+// exchanges in progress are enough to find out that one is.
+inline constexpr std::size_t background_exchanges_max = 1'024;
+
 // RFC 8767 §5: how long a client waits for upstreams before it gets a stale answer, if there is
 // one.
 inline constexpr Duration stale_client_timeout = std::chrono::milliseconds{1'800};

@@ -24,7 +24,8 @@ TEST(CacheFile, WhatIsSavedIsLoaded) {
   const Question failed = test::question_of("failed.example");
   Answer failure;
   failure.rcode = rcode::servfail;
-  before.cache.store_failure(failed, before.cache.hash(failed), failure, true, monotonic_now(),
+  before.cache.store_failure(failed, before.cache.hash(failed), failure,
+                             Cache::FailureOrigin::upstream, monotonic_now(),
                              before.cache.generation());
   const CacheFileResult saved = save(before.cache, directory / "cache");
   EXPECT_EQ(saved.outcome, Outcome::done) << saved.reason;
@@ -186,7 +187,7 @@ TEST(CacheFile, IsWrittenInTheRightOrder) {
   FaultyCalls calls;
   EXPECT_EQ(save_cache(cache.cache, directory / "cache", calls, [] { return true; }).outcome,
             Outcome::done);
-  EXPECT_EQ(calls.trace, "ucwwsxrdsx");
+  EXPECT_EQ(calls.trace, "oclwwsxrdsx");
 }
 
 class CacheFileFaults : public testing::Test {
@@ -296,7 +297,7 @@ TEST_F(CacheFileFaults, LoadingCanBeStopped) {
     KeptCache after;
     unsigned asked = 0;
     const CacheFileResult loaded =
-        load_cache(after.cache, path_, {}, [&asked, calls] { return asked++ < calls; });
+        load_cache(after.cache, path_, {}, 0, [&asked, calls] { return asked++ < calls; });
     EXPECT_EQ(loaded.outcome, Outcome::interrupted);
     EXPECT_LE(after.cache.stats().entries, calls);
   }
@@ -306,7 +307,7 @@ TEST_F(CacheFileFaults, AFlushEndsTheLoading) {
   ASSERT_EQ(save(new_.cache, path_).outcome, Outcome::done);
   KeptCache after;
   unsigned asked = 0;
-  const CacheFileResult loaded = load_cache(after.cache, path_, {}, [&] {
+  const CacheFileResult loaded = load_cache(after.cache, path_, {}, 0, [&] {
     if (++asked == 1'000) after.cache.flush();
     return true;
   });

@@ -29,7 +29,8 @@ TEST(CacheGeneration, OfBeforeAFlushIsRefused) {
   const std::uint64_t hash = world.cache.hash(question);
   const Answer answer = make_addresses(question, 100);
   const auto put_back = [&](std::uint32_t generation) {
-    world.cache.store_failure(question, hash, servfail(question), true, world.now, generation);
+    world.cache.store_failure(question, hash, servfail(question), Cache::FailureOrigin::upstream,
+                              world.now, generation);
     const bool failure_kept = world.state(question) == State::failure;
     world.cache.store(question, hash, answer, world.now, generation);
     EXPECT_EQ(world.state(question) == State::fresh, failure_kept);

@@ -110,10 +110,12 @@ class Hammer {
     if (kind < 550) return check_find(i, hash, now);
     if (kind < 850) return cache_.store(question, hash, answer, now, cache_.generation());
     if (kind < 880) return (void)cache_.claim_refresh(question, hash);
-    if (kind < 900) return cache_.hold_stale(question, hash, now);
+    if (kind < 900) return cache_.hold_refresh(question, hash, now);
     if (kind < 960) {
-      return cache_.store_failure(question, hash, pattern().failure(i), kind % 2 == 0, now,
-                                  cache_.generation());
+      return cache_.store_failure(
+          question, hash, pattern().failure(i),
+          kind % 2 == 0 ? Cache::FailureOrigin::upstream : Cache::FailureOrigin::own, now,
+          cache_.generation());
     }
     if (kind < 990) return (void)cache_.restore(question, answer, 3s, now, cache_.generation());
     if (kind < 996) return (void)cache_.flush(question.name(), false);

@@ -240,12 +240,12 @@ TEST(CacheFailure, BeginsAnewAfterASuccess) {
 TEST(CacheFailure, BeginsAnewAfterAnAnswerThatIsNotKept) {
   CacheWorld world;
   for (int i = 0; i < 6; ++i) world.fail(question);
-  world.cache.forget_failure(question, world.cache.hash(question));
+  world.cache.supersede(question, world.cache.hash(question), world.now);
   EXPECT_EQ(world.state(question), State::absent);
   world.fail(question);
   EXPECT_EQ(hold_of(world), 1s);
   world.store(question, make_addresses(question, 1));
-  world.cache.forget_failure(question, world.cache.hash(question));
+  world.cache.supersede(question, world.cache.hash(question), world.now);
   EXPECT_EQ(world.state(question), State::fresh) << "only failures";
 }
 

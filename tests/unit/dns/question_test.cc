@@ -39,7 +39,7 @@ TEST(Question, GivesBackWhatItWasMadeOf) {
   EXPECT_EQ(question.type(), 0xABCD);
   EXPECT_EQ(question.qclass(), 0x1234);
   EXPECT_EQ(question.flags(), flags);
-  EXPECT_EQ(question.key().size(), question.name().size() + 5);
+  EXPECT_EQ(question.key().size(), question.name().size() + 8);
 }
 
 TEST(Question, MatchesOnlyItsOwnQuestionSection) {

@@ -53,6 +53,20 @@ class FromCacheTest : public ForwarderTest {
     for (const SeenQuery& seen : link.queries()) link.respond(seen.response(rcode));
     exchanges_.end_turn();
   }
+  // SERVFAIL with EDE 6, DNSSEC Bogus. Returns how many queries got it.
+  std::size_t respond_bogus() {
+    LinkScript& link = ready_link();
+    const auto queries = link.queries();
+    for (const SeenQuery& seen : queries) {
+      auto bogus = seen.response(rcode::servfail);
+      store16(bogus.data() + 10, 1);
+      const std::uint8_t opt[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6, 0, 15, 0, 2, 0, 6};
+      bogus.insert(bogus.end(), std::begin(opt), std::end(opt));
+      link.respond(bogus);
+    }
+    exchanges_.end_turn();
+    return queries.size();
+  }
   Outcome ask_again() { return ask(query(name)); }
 };
 
@@ -143,19 +157,68 @@ TEST_F(FromCacheTest, AStaleAnswerInsteadOfAFailureAndNoQuestionForHalfAMinute) 
   EXPECT_EQ(asked().size(), 1U);
 }
 
-TEST_F(FromCacheTest, WhatAnUpstreamRefusesOnPurposeIsPassedOn) {
+TEST_F(FromCacheTest, WhatAnUpstreamRefusesOnPurposeIsPassedOnAndRemembered) {
   have_answer(life);
   ask_again();
-  LinkScript& link = ready_link();
-  for (const SeenQuery& seen : link.queries()) {
-    auto bogus = seen.response(rcode::servfail);
-    store16(bogus.data() + 10, 1);
-    const std::uint8_t opt[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6, 0, 15, 0, 2, 0, 6};
-    bogus.insert(bogus.end(), std::begin(opt), std::end(opt));  // EDE 6, DNSSEC Bogus
-    link.respond(bogus);
-  }
+  EXPECT_EQ(respond_bogus(), 1U);
   ASSERT_EQ(clients_.responses.size(), 1U);
   EXPECT_EQ(clients_.responses[0].second[3] & flag::rcode_mask, rcode::servfail);
+  EXPECT_EQ(ask_again(), Outcome::answered);
+  EXPECT_EQ(rcode(), rcode::servfail);
+  advance(seconds{1});
+  EXPECT_EQ(ask_again(), Outcome::pending);
+  advance(stale_client_timeout);
+  EXPECT_EQ(clients_.responses.size(), 1U) << "what a validator rejected is not given as stale";
+}
+
+TEST_F(FromCacheTest, WhatIsNotKeptTakesThePlaceOfWhatHasExpired) {
+  for (const std::uint16_t rcode : {rcode::nxdomain, rcode::noerror}) {  // both without SOA
+    have_answer(life);
+    ask_again();
+    respond_with(rcode);
+    EXPECT_EQ(clients_.responses.size(), 1U);
+    EXPECT_EQ(ask_again(), Outcome::pending);
+    advance(stale_client_timeout);
+    EXPECT_EQ(clients_.responses.size(), 1U) << "superseded, and given all the same";
+    respond_with(rcode);
+  }
+}
+
+TEST_F(FromCacheTest, AFailedRefreshAheadDoesNotKeepFromAskingAfterExpiry) {
+  forwarder_.apply({.names = {}, .ttl = {}, .prefetch_percent = 10});
+  have_answer(seconds{299});
+  EXPECT_EQ(ask_again(), Outcome::answered);
+  respond_with(rcode::servfail);
+  advance(seconds{1});
+  EXPECT_EQ(ask_again(), Outcome::pending);
+}
+
+TEST_F(FromCacheTest, AFailedRefreshAheadIsTriedAgain) {
+  forwarder_.apply({.names = {}, .ttl = {.ttl_min = 600}, .prefetch_percent = 10});
+  have_answer(seconds{560});
+  for (const std::uint64_t tries : {1U, 1U, 2U}) {  // 560, 576 and 592 seconds
+    EXPECT_EQ(ask_again(), Outcome::answered);
+    EXPECT_EQ(counters_.prefetched.value(), tries);
+    if (opener_.last().open()) respond_with(rcode::servfail);
+    advance(seconds{16});
+  }
+}
+
+TEST_F(FromCacheTest, AFlushOfAnotherNameChangesNothing) {
+  ask_again();
+  cache_.flush(name_from_text("unrelated.test.")->octets(), true);
+  respond(2);
+  EXPECT_EQ(ask_again(), Outcome::answered);
+}
+
+TEST_F(FromCacheTest, NobodyJoinsWhatBeganBeforeAFlush) {
+  ask_again();
+  cache_.flush();
+  EXPECT_EQ(ask_again(), Outcome::pending);
+  EXPECT_EQ(counters_.coalesced.value(), 0U);
+  respond(1);
+  EXPECT_EQ(clients_.responses.size(), 2U);
+  EXPECT_EQ(ask_again(), Outcome::answered) << "what began after it is kept";
 }
 
 TEST_F(FromCacheTest, AStaleAnswerAtOnceWhileNoUpstreamIsUsable) {
