@@ -136,7 +136,8 @@ void check_ttls(Draft& draft) {
          complaint("ttl_min is above " + std::string(ceiling), duration_text(cache.ttl_min), fix)});
   };
   check("ttl_max", cache.ttl_max);
-  check("negative_ttl_max", cache.negative_ttl_max);
+  const bool negatives_kept = cache.negative_ttl_max.count() > 0;
+  if (negatives_kept) check("negative_ttl_max", cache.negative_ttl_max);
 }
 
 }  // namespace

@@ -138,8 +138,16 @@ std::string man_sotto() {
          ".TP\n.B /run/sotto/control.socket\n" +
          paragraph(
              "The control socket, where root or systemd starts sotto; see control.socket in "
-             "sotto.toml(5).");
-  out += man_rows("SIGNALS", {{"SIGTERM, SIGINT", "Answer the queries in progress and stop."},
+             "sotto.toml(5).") +
+         ".TP\n.B $XDG_RUNTIME_DIR/sotto/control.socket\n" +
+         paragraph("The control socket, where another user starts sotto.") +
+         ".TP\n.B /var/cache/sotto\n" +
+         paragraph(
+             "A directory for cache.file, which is off by default; the systemd service and the "
+             "container image have it.");
+  out += man_rows("SIGNALS", {{"SIGTERM, SIGINT",
+                               "Answer the queries in progress, save the cache to cache.file, and "
+                               "stop. A second one ends sotto at once, without saving."},
                               {"SIGHUP", "Read the configuration again; see sotto.toml(5)."}});
   out += man_rows("\"EXIT STATUS\"", exit_code_rows());
   out += ".PP\n" + paragraph("sotto query exits with:");
@@ -150,9 +158,11 @@ std::string man_sotto() {
   for (const HelpRow& row : cache_exit_code_rows()) {
     out += ".TP\n.B " + row.term + "\n" + paragraph(row.text);
   }
-  out += man_rows("EXAMPLES", example_rows());
-  for (const auto& rows : {query_example_rows(), cache_example_rows()}) {
+  out += ".SH EXAMPLES\n";
+  std::set<std::string> shown;  // sotto --help and sotto query --help share one
+  for (const auto& rows : {example_rows(), query_example_rows(), cache_example_rows()}) {
     for (const HelpRow& row : rows) {
+      if (!shown.insert(row.term).second) continue;
       out += ".TP\n.B \"" + roff(row.term) + "\"\n" + paragraph(row.text);
     }
   }

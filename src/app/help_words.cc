@@ -113,8 +113,10 @@ std::vector<HelpRow> query_exit_code_rows() {
 }
 
 std::vector<HelpRow> cache_exit_code_rows() {
-  return {{"0", "Done."},
-          {"1", "Not done: no sotto is listening there, or it said why not."},
+  return {{"0", "Done; also when nothing was there to show or to forget."},
+          {"1",
+           "Not done: no sotto is listening there, it did not answer or said why not, or what it "
+           "said could not be written."},
           {"2", "Wrong configuration or wrong usage; nothing was sent."}};
 }
 

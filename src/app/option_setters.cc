@@ -76,7 +76,12 @@ void set_listen(Draft& draft, std::vector<ListenAddress>& addresses, bool& given
 }
 
 // Independent of where sotto is started: a path in the file starts at the file.
-std::string absolute_path(const Value& value) {
+std::string absolute_path(Draft& draft, const Value& value) {
+  // The kernel would take what stands before it for the whole.
+  if (value.text.find('\0') != std::string::npos) {
+    draft.errors.push_back({value.place, complaint("the path holds a zero octet", value.text)});
+    return {};
+  }
   std::filesystem::path path(value.text);
   if (value.text.empty()) return {};
   if (path.is_relative() && value.place.in_file()) {
@@ -151,7 +156,7 @@ void set_upstream_pins(Draft& draft, UpstreamConfig& upstream, const Value& valu
 }
 
 void set_upstream_ca_file(Draft& draft, UpstreamConfig& upstream, const Value& value) {
-  upstream.ca_file = absolute_path(value);
+  upstream.ca_file = absolute_path(draft, value);
   draft.ca_files[upstream.ca_file] = value.place;
 }
 
@@ -192,12 +197,12 @@ void set_cache_negative_ttl_max(Draft& draft, UpstreamConfig&, const Value& valu
 }
 
 void set_cache_file(Draft& draft, UpstreamConfig&, const Value& value) {
-  draft.config.cache.file = absolute_path(value);
+  draft.config.cache.file = absolute_path(draft, value);
 }
 
 void set_control_socket(Draft& draft, UpstreamConfig&, const Value& value) {
   std::string& socket = draft.config.control.socket;
-  socket = value.text == control_socket_auto ? value.text : absolute_path(value);
+  socket = value.text == control_socket_auto ? value.text : absolute_path(draft, value);
   if (socket.size() <= unix_socket_path_octets_max) return;
   draft.errors.push_back(
       {value.place, complaint("the path is too long for a socket", socket,

@@ -204,7 +204,10 @@ constexpr std::array<Option, 26> table{{
      .print = [](const Config& config,
                  const UpstreamConfig&) { return quoted(config.cache.ttl_min); },
      .help = "Answers are kept, and given to clients, with at least this TTL, whatever their zones "
-             "say. Anything above a few seconds delays changes that others make on purpose."},
+             "say. Anything above a few seconds delays changes that others make on purpose. It "
+             "must not exceed ttl_max, nor negative_ttl_max unless that is \"0s\". A reload "
+             "applies a change to answers stored from then on; sotto cache flush forgets the "
+             "others."},
     {.key = "cache.ttl_max",
      .kind = Kind::duration,
      .minimum = second,
@@ -213,7 +216,8 @@ constexpr std::array<Option, 26> table{{
      .set = set_cache_ttl_max,
      .print = [](const Config& config,
                  const UpstreamConfig&) { return quoted(config.cache.ttl_max); },
-     .help = "Answers are kept, and given to clients, with at most this TTL."},
+     .help = "Answers are kept, and given to clients, with at most this TTL. A reload applies a "
+             "change to answers stored from then on; sotto cache flush forgets the others."},
     {.key = "cache.negative_ttl_max",
      .kind = Kind::duration,
      .minimum = 0,
@@ -223,7 +227,8 @@ constexpr std::array<Option, 26> table{{
      .print = [](const Config& config,
                  const UpstreamConfig&) { return quoted(config.cache.negative_ttl_max); },
      .help = "That a name or a type does not exist is remembered for at most this long (RFC 2308). "
-             "\"0s\" does not remember it at all."},
+             "\"0s\" does not remember it at all. A reload applies a change to answers stored from "
+             "then on; sotto cache flush forgets the others."},
     {.key = "cache.prefetch",
      .kind = Kind::integer,
      .minimum = 0,
@@ -237,7 +242,7 @@ constexpr std::array<Option, 26> table{{
                  const UpstreamConfig&) { return std::to_string(config.cache.prefetch_percent); },
      .help = "Answers asked for again in the last tenth of their life are refreshed before they "
              "expire. At most this many percent of the queries to upstreams may be such refreshes; "
-             "up to 100 a second are always allowed. 0 switches them off."},
+             "up to 100 a second of each worker are always allowed. 0 switches them off."},
     {.key = "cache.file",
      .kind = Kind::file,
      .standard = "\"\"",
@@ -247,9 +252,10 @@ constexpr std::array<Option, 26> table{{
                  const UpstreamConfig&) { return toml_string(config.cache.file); },
      .help =
          "Keep the answers in this file across restarts: it is written at a clean stop and every "
-         "save_interval, and read in the background at the start. Its directory must be "
-         "writable for sotto. \"\" keeps them in memory only. A relative path in the "
-         "configuration file starts at that file's directory."},
+         "save_interval, and read in the background at the start. Each sotto needs a file of "
+         "its own, in a directory that exists and that it can write; the file may not be a "
+         "symbolic link. With cache.size = 0 it has no effect. \"\" keeps the answers in memory "
+         "only. A relative path in the configuration file starts at that file's directory."},
     {.key = "cache.save_interval",
      .kind = Kind::duration,
      .minimum = second,

@@ -209,6 +209,10 @@ const Fault faults[] = {
      "ttl_max\n"
      "s.toml:4:11: ttl_min is above negative_ttl_max (\"11m\"); lower it to at most \"5s\", or "
      "raise negative_ttl_max\n"},
+    {"a file that the kernel would cut", "[cache]\nfile = \"/a\\u0000b\"\n",
+     "s.toml:2:8: the path holds a zero octet (\"/a\\x00b\")\n"},
+    {"a socket that the kernel would cut", "[control]\nsocket = \"/a\\u0000b\"\n",
+     "s.toml:2:10: the path holds a zero octet (\"/a\\x00b\")\n"},
     {"a socket that cannot be bound",
      "[control]\nsocket = "
      "\"/12345678901234567890123456789012345678901234567890123456789012345678901234567890"
@@ -388,6 +392,13 @@ TEST(ConfigReader, SizesAreTextOrNumbers) {
     EXPECT_EQ(errors_of(draft), "") << c.text;
     EXPECT_EQ(draft.config.cache.size_octets, c.octets) << c.text;
   }
+}
+
+// Where negative answers are not kept, the floor has nothing to say about them.
+TEST(ConfigReader, AFloorAndNoNegativeAnswersGoTogether) {
+  const Draft draft = read("[cache]\nttl_min = \"5s\"\nnegative_ttl_max = \"0s\"\n");
+  EXPECT_EQ(errors_of(draft), "");
+  EXPECT_EQ(draft.config.cache.ttl_min.count(), 5);
 }
 
 TEST(ConfigReader, SectionsWithinSectionsHaveThreeSpellings) {
