@@ -30,6 +30,7 @@ class Pass {
   void bound_rest();
   void bound(const RecordPlace& place, std::uint32_t ttl_given, std::uint32_t ttl_max);
 
+  bool is_about_qname(const RecordPlace& place) const;
   bool is_asked_for(const RecordPlace& place) const;
   bool is_signature_of_soa(const RecordPlace& place) const;
   std::uint16_t type_of(const RecordPlace& place) const { return load16(octets() + place.type); }
@@ -43,6 +44,7 @@ class Pass {
   const TtlRules& rules_;
   RecordWalk walk_;
   std::uint32_t lowest_ = UINT32_MAX;
+  bool foreign_ = false;  // the answer section begins with another name's record
 };
 
 bool Pass::run() {
@@ -52,7 +54,8 @@ bool Pass::run() {
   const bool negative = about_data && !data && bound_negative_authorities();
   bound_rest();
   answer_.ttl_min = answer_.rrset_ends.empty() ? 0 : lowest_;
-  return ((about_data && data) || negative) && !answer_.truncated() && answer_.ttl_min > 0;
+  const bool an_answer = ((about_data && data) || negative) && !foreign_;
+  return an_answer && !answer_.truncated() && answer_.ttl_min > 0;
 }
 
 // Returns whether what was asked for is there; an alias without it is not.
@@ -60,6 +63,7 @@ bool Pass::bound_answers() {
   bool found = false;
   for (std::uint16_t left = count(0); left > 0; --left) {
     const RecordPlace place = walk_.next();
+    if (left == count(0)) foreign_ = !is_about_qname(place);
     found = found || is_asked_for(place);
     bound(place, ttl_of(place), rules_.ttl_max);
   }
@@ -98,6 +102,15 @@ void Pass::bound(const RecordPlace& place, std::uint32_t ttl_given, std::uint32_
   const std::uint32_t ttl = std::min(std::max(ttl_given, rules_.ttl_min), ttl_max);
   store32(octets() + place.ttl(), ttl);
   lowest_ = std::min(lowest_, ttl);
+}
+
+// An answer begins with the name that was asked, or with the DNAME above it (RFC 6672 §3.1).
+bool Pass::is_about_qname(const RecordPlace& place) const {
+  constexpr std::uint16_t pointer_to_qname = 0xC000 | header_octets;
+  const bool root = question_.name().size() == 1;
+  const bool owner_is_qname =
+      root ? octets()[place.owner] == 0 : load16(octets() + place.owner) == pointer_to_qname;
+  return owner_is_qname || type_of(place) == rtype::dname;
 }
 
 bool Pass::is_asked_for(const RecordPlace& place) const {

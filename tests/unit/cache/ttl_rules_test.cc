@@ -28,11 +28,11 @@ Octets octets32(std::uint32_t value) {
   return join({test::octets16(value >> 16U), test::octets16(value & 0xFFFFU)});
 }
 
-Octets soa(std::uint32_t ttl, std::uint32_t minimum) {
+Octets soa(std::uint32_t ttl, std::uint32_t minimum, const Octets& owner = wire("example.com")) {
   // The numbers before MINIMUM are larger and smaller than any TTL here: none may be taken for it.
   const Octets numbers = join({octets32(1), octets32(2), octets32(3), octets32(0xFFFF'FFFF)});
   return record(
-      wire("example.com"), rtype::soa, ttl,
+      owner, rtype::soa, ttl,
       join({wire("ns.example.com"), wire("admin.example.com"), numbers, octets32(minimum)}));
 }
 
@@ -153,7 +153,11 @@ TEST(TtlRules, WhatHoldsDataOrASoaMayBeKept) {
        nxdomain_flags,
        {.additionals = {soa(9, 9)}},
        false},
-      {"the SOA was asked for", rtype::soa, noerror_flags, {.answers = {soa(9, 9)}}, true},
+      {"the SOA was asked for",
+       rtype::soa,
+       noerror_flags,
+       {.answers = {soa(9, 9, to_qname)}},
+       true},
       {"a referral",
        rtype::a,
        noerror_flags,
@@ -199,6 +203,14 @@ TEST(TtlRules, AFailureInTheExtendedRcodeIsNoAnswer) {
   Answer answer = rewritten(message, asked(rtype::a));
   ASSERT_EQ(answer.rcode, rcode::badvers);
   EXPECT_FALSE(apply_ttl_rules(answer, asked(rtype::a), {}));
+}
+
+TEST(TtlRules, AnotherNamesAnswerIsNotKept) {
+  expect_kept({"the name is not the asked one",
+               rtype::a,
+               noerror_flags,
+               {.answers = {target_address(300), address(1, 300)}},
+               false});
 }
 
 // --- for how long --------------------------------------------------------------------------------
