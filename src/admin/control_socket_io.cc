@@ -70,7 +70,10 @@ tl::expected<void, std::string> make_room(const std::string& path) {
   }
   if (!S_ISSOCK(file.st_mode)) return Failure(path + " is there and is not a socket");
   const Owner owner = owner_of(path);
-  if (owner == Owner::alive) return Failure("another sotto listens on " + path);
+  if (owner == Owner::alive) {
+    return Failure("another sotto listens on " + path +
+                   "; stop it, or name another control.socket");
+  }
   if (owner == Owner::unknown) return Failure("another user's socket is at " + path);
   if (::unlink(path.c_str()) != 0) return Failure(fault("cannot replace", path, errno));
   return {};

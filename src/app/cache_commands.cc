@@ -35,7 +35,9 @@ ControlResult flush(CacheControl& cache, Arguments arguments) {
   if (arguments.empty()) return forgotten_text(cache.flush());
   const auto name = name_of(arguments[0]);
   if (!name) return Failure(name.error());
-  return forgotten_text(cache.flush(name->octets(), below));
+  const std::size_t entries = cache.flush(name->octets(), below);
+  if (entries > 0 || below) return forgotten_text(entries);
+  return "0 entries forgotten; --below forgets the names below it, too\n";
 }
 
 using EntryKey = std::tuple<std::uint16_t, std::uint16_t, bool, bool, bool, bool>;
@@ -110,10 +112,10 @@ std::int64_t whole_seconds(Duration age) {
 
 std::string state_text(const CachedEntry& entry) {
   const std::int64_t age = whole_seconds(entry.age);
-  if (entry.failure) return "failure held since " + std::to_string(age) + " s";
+  if (entry.failure) return "failure remembered " + std::to_string(age) + " s ago";
   const std::int64_t left = std::int64_t{entry.ttl} - age;
   if (left > 0) return "fresh for " + std::to_string(left) + " s";
-  return "stale since " + std::to_string(-left) + " s";
+  return "expired " + std::to_string(-left) + " s ago";
 }
 
 std::string records_text(const CachedEntry& entry) {

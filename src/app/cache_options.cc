@@ -23,6 +23,12 @@ constexpr CacheFlag flags[] = {
 
 // As it is sent: checked, and with every space escaped.
 tl::expected<std::string, std::string> name_argument(const std::string& text) {
+  if (text.empty()) return Failure("the name is empty; the root is written as a dot");
+  const auto is_ascii = [](char character) { return static_cast<unsigned char>(character) < 0x80; };
+  if (!std::all_of(text.begin(), text.end(), is_ascii)) {
+    return Failure(
+        complaint("not a name", text, "names outside ASCII are written in their xn-- form"));
+  }
   const auto name = name_from_text(text);
   if (!name) return Failure(complaint("not a name", text, "write it as in a zone file"));
   return name_to_text(name->octets());

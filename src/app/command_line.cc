@@ -85,10 +85,14 @@ std::string usage_fault(const CLI::ParseError& error, const std::vector<std::str
   std::vector<std::string> words = unexpected_words(message);
   if (words.empty()) {
     std::replace(message.begin(), message.end(), '\n', ' ');
-    // "--listen: 1 required TEXT missing"
-    const std::size_t colon = message.find(": 1 required");
-    return colon == std::string::npos ? escaped(message)
-                                      : message.substr(0, colon) + " needs a value";
+    // "--listen: 1 required TEXT missing", "--socket: At Most 1 required but received 2"
+    const std::size_t missing = message.find(": 1 required");
+    if (missing != std::string::npos) return message.substr(0, missing) + " needs a value";
+    const std::size_t repeated = message.find(": At Most 1 required");
+    if (repeated != std::string::npos) {
+      return message.substr(0, repeated) + " is given more than once";
+    }
+    return escaped(message);
   }
   // A misspelt option takes its value along; the option is what is wrong.
   const auto option = std::find_if(words.begin(), words.end(),
@@ -111,7 +115,7 @@ std::vector<std::string> known_words(const CLI::App& app) {
 
 }  // namespace
 
-tl::expected<CommandLine, std::string> parse_command_line(std::vector<std::string> arguments) {
+tl::expected<CommandLine, UsageFault> parse_command_line(std::vector<std::string> arguments) {
   using Command = CommandLine::Command;
   Parsed parsed;
   CLI::App app("sotto");
@@ -131,10 +135,12 @@ tl::expected<CommandLine, std::string> parse_command_line(std::vector<std::strin
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
-    const CLI::App& meant = app.got_subcommand("query")   ? *query
-                            : app.got_subcommand("cache") ? *cache
-                                                          : app;
-    return tl::unexpected<std::string>(usage_fault(error, known_words(meant)));
+    const auto fault = [&](const CLI::App& meant, Command help) {
+      return tl::unexpected(UsageFault{usage_fault(error, known_words(meant)), help});
+    };
+    if (app.got_subcommand("query")) return fault(*query, Command::query_help);
+    if (app.got_subcommand("cache")) return fault(*cache, Command::cache_help);
+    return fault(app, Command::help);
   }
   CommandLine& line = parsed.line;
   if (app.got_subcommand("check")) line.command = Command::check;
@@ -146,6 +152,10 @@ tl::expected<CommandLine, std::string> parse_command_line(std::vector<std::strin
                                                     : Command::help;
   } else if (parsed.version) {
     line.command = Command::version;
+  }
+  // "--socket $UNSET" must not quietly mean the configuration's.
+  if (cache->count("--socket") != 0 && line.cache.socket.empty() && !parsed.help) {
+    return tl::unexpected(UsageFault{"--socket: the path is empty", Command::cache_help});
   }
   if (app.count("--config") != 0) line.config_file = parsed.config_file;
   if (cache->count("--config") != 0) line.config_file = line.cache.config_file;

@@ -32,7 +32,12 @@ struct CommandLine {
   CacheWords cache;
 };
 
-// arguments: without the program's name. The error is one line.
-tl::expected<CommandLine, std::string> parse_command_line(std::vector<std::string> arguments);
+struct UsageFault {
+  std::string text;                                        // one line
+  CommandLine::Command help = CommandLine::Command::help;  // which of the helps says what is right
+};
+
+// arguments: without the program's name.
+tl::expected<CommandLine, UsageFault> parse_command_line(std::vector<std::string> arguments);
 
 }  // namespace sotto

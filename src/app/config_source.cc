@@ -147,4 +147,9 @@ std::vector<std::string> restart_needed(const Config& running, const Config& wan
   return keys;
 }
 
+std::string cache_file_warning(const Config& config) {
+  if (config.cache.file.empty() || config.cache.size_octets != 0) return {};
+  return "cache.file has no effect with cache.size = 0";
+}
+
 }  // namespace sotto

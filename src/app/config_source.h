@@ -55,6 +55,9 @@ class ConfigSource {
 // Keys whose change a reload cannot apply.
 std::vector<std::string> restart_needed(const Config& running, const Config& wanted);
 
+// What to say of a cache.file that nothing would ever be written to; empty: nothing.
+std::string cache_file_warning(const Config& config);
+
 // The configuration as a TOML file that is read back to the same.
 std::string config_text(const Config& config);
 

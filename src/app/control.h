@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 
@@ -11,11 +12,14 @@
 
 namespace sotto {
 
-// Null when there is none: switched off, or the automatic path cannot be used, which the log says.
-// A configured path that cannot be used is an error. commands are called from the server's thread
-// until it is destroyed.
-tl::expected<std::unique_ptr<ControlServer>, std::string> start_control(
-    const Config::Control& control, const Environment& environment, ControlCommands commands,
-    Log& log);
+// None when it is switched off, or when the automatic path cannot be used, which the log says. A
+// configured path that cannot be used is an error. Whoever connects waits for start_control().
+tl::expected<std::optional<ControlSocket>, std::string> open_control(const Config::Control& control,
+                                                                     const Environment& environment,
+                                                                     Log& log);
+
+// Null without a socket. commands are called from the server's thread until it is destroyed.
+std::unique_ptr<ControlServer> start_control(std::optional<ControlSocket> socket,
+                                             ControlCommands commands, Log& log);
 
 }  // namespace sotto

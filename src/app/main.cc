@@ -26,6 +26,12 @@ int usage_error(const std::string& fault, const char* help) {
   return exit_usage;
 }
 
+const char* words_for(sotto::CommandLine::Command help) {
+  using Command = sotto::CommandLine::Command;
+  if (help == Command::query_help) return "sotto query --help";
+  return help == Command::cache_help ? "sotto cache --help" : "sotto --help";
+}
+
 // Shows the configuration as it takes effect, or every error in it.
 int check(const sotto::ConfigSource& source) {
   const auto loaded = source.load();
@@ -34,6 +40,8 @@ int check(const sotto::ConfigSource& source) {
     return exit_usage;
   }
   print(stdout, sotto::config_text(loaded->config));
+  const std::string warning = sotto::cache_file_warning(loaded->config);
+  if (!warning.empty()) print(stderr, "sotto: warning: " + warning + "\n");
   return exit_clean;
 }
 
@@ -76,7 +84,7 @@ int run(const sotto::CommandLine& line) {
 
 int main(int argc, char** argv) {
   const auto line = sotto::parse_command_line({argv + 1, argv + argc});
-  if (!line) return usage_error(line.error(), "sotto --help");
+  if (!line) return usage_error(line.error().text, words_for(line.error().help));
   const int code = run(*line);
   // Nobody read what was asked for: a full disk, say.
   if (std::fflush(stdout) != 0 && code == exit_clean) return exit_failed;

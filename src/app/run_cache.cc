@@ -1,6 +1,8 @@
 #include "app/run_cache.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <unistd.h>
 
 #include "admin/control_client_io.h"
@@ -13,6 +15,11 @@ namespace {
 constexpr int exit_done = 0;
 constexpr int exit_failed = 1;
 constexpr int exit_configuration = 2;
+
+// Looking is over in a moment; to forget what is below a name means going through a large cache,
+// which lets others go first.
+constexpr std::chrono::seconds patience{5};
+constexpr std::chrono::seconds patience_for_flush{60};
 
 int failed(const std::string& why) {
   std::fprintf(stderr, "sotto: %s\n", why.c_str());
@@ -34,9 +41,13 @@ int run_cache(const ControlCall& call, const CacheWords& words, const ConfigSour
     if (!found) return failed(found.error() + ", or use --socket");
     path = found->path;
   }
-  const ControlResult answer = ask_control(path, call);
+  const bool flush = call.command == "cache.flush";
+  const ControlResult answer = ask_control(path, call, flush ? patience_for_flush : patience);
   if (!answer) return failed(answer.error());
-  std::fwrite(answer->data(), 1, answer->size(), stdout);
+  const bool written = std::fwrite(answer->data(), 1, answer->size(), stdout) == answer->size();
+  if (!written || std::fflush(stdout) != 0) {
+    return failed(std::string("cannot write the answer: ") + std::strerror(errno));
+  }
   return exit_done;
 }
 

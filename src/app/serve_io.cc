@@ -102,6 +102,12 @@ int serve(const ConfigSource& source, const Environment& environment) {
     return exit_configuration;
   }
   Log log(loaded->config.log);
+  // First: when a configured socket cannot be had, no client has been answered yet.
+  auto control_socket = open_control(loaded->config.control, environment, log);
+  if (!control_socket) {
+    log.error("control.failed", control_socket.error());
+    return exit_failed;
+  }
   auto sockets = open_sockets(loaded->config, log);
   if (!sockets) {
     log.error("listen.failed", sockets.error());
@@ -112,17 +118,14 @@ int serve(const ConfigSource& source, const Environment& environment) {
             {"upstreams", loaded->config.upstreams.size()},
             {"file", loaded->file}});
   raise_descriptor_limit(loaded->config, log);
-  const Config::Control control_wanted = loaded->config.control;
+  const std::string warning = cache_file_warning(loaded->config);
+  if (!warning.empty()) log.warning("cache.off", warning, {{"file", loaded->config.cache.file}});
   Server server(log, std::move(*loaded), std::move(*sockets));
   LiveCache cache(server.cache(), [&server] { return server.lookups(); });
-  auto control = start_control(control_wanted, environment, cache_commands(cache), log);
-  if (!control) {
-    log.error("control.failed", control.error());
-    return exit_failed;
-  }
+  auto control = start_control(std::move(*control_socket), cache_commands(cache), log);
   server.start();
   serve_until_stopped(signals, server, source, log);
-  control->reset();  // the next sotto may take the socket while this one drains
+  control.reset();  // the next sotto may take the socket while this one drains
   if (stop(signals, server)) return exit_stopped;
   std::fputs("sotto: stopped by a second signal before all was done\n", stderr);
   std::_Exit(exit_failed);

@@ -133,6 +133,14 @@ def test_check_prints_the_effective_configuration(tmp_path, authority):
     assert (second.returncode, second.stdout) == (0, result.stdout)
 
 
+def test_a_file_for_no_cache_is_warned_about(start, fake, tmp_path):
+    sotto = start(fake, cache={"size": 0, "file": str(tmp_path / "answers")})
+    sotto.wait_for_log("warning +cache.off: cache.file has no effect with cache.size = 0")
+    result = run("check", "--config", str(sotto.config_file))
+    assert (result.returncode, result.stderr) == (
+        0, "sotto: warning: cache.file has no effect with cache.size = 0\n")
+
+
 def test_version_and_help():
     assert re.fullmatch(r"sotto \d+\.\d+\.\d+.*\n", run("--version").stdout)
     for arguments in (["--help"], ["serve", "--help"], ["check", "--help"], ["query", "--help"]):

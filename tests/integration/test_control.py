@@ -115,7 +115,9 @@ def refused(start, fake, path: pathlib.Path) -> str:
 def test_a_configured_path_that_is_in_use_is_an_error(start, fake):
     first = start(fake)
     log = refused(start, fake, first.control_socket)
-    assert f"control.socket: another sotto listens on {first.control_socket}" in log
+    assert (f"control.socket: another sotto listens on {first.control_socket}; stop it, or name "
+            "another control.socket") in log
+    assert "started" not in log and "listen.open" not in log
     first.cache("stats")
 
 
@@ -139,7 +141,7 @@ def test_a_configured_path_without_directory_is_an_error(start, fake, tmp_path):
 def test_it_can_be_switched_off(start, fake):
     sotto = start(fake, control={"socket": ""})
     assert not sotto.control_socket.exists()
-    sotto.wait_for_log("control.socket is switched off")
+    sotto.wait_for_log("info +control.off.*control.socket is switched off")
     result = cache("stats", "--config", str(sotto.config_file))
     assert result.returncode == 1
     assert "control.socket is switched off, or use --socket" in result.stderr
@@ -150,7 +152,7 @@ def test_no_directory_costs_one_line_of_the_log(start, fake):
     sotto = start.raw(["--listen", f"127.0.0.1:{port}", "--upstream", fake.url()], port=port,
                       env={"RUNTIME_DIRECTORY": "/nonexistent/for/sotto"})
     assert sotto.log().count("control.") == 1
-    sotto.wait_for_log("control.off.*cannot open the directory /nonexistent/for/sotto")
+    sotto.wait_for_log("warning +control.off.*cannot open the directory /nonexistent/for/sotto")
 
 
 # --- peers -------------------------------------------------------------------------------------
@@ -219,6 +221,8 @@ def test_a_peer_that_holds_the_socket_does_not_hold_the_stop(start, fake):
     (["stats", "--below"], "--below is for flush"),
     (["stats", "--upstream", "quad9"], 'unknown option ("--upstream")'),
     (["flush", "a", "b"], 'one name at a time ("b")'),
+    (["show", ""], "the name is empty"),
+    (["show", "münchen.example"], "names outside ASCII are written in their xn-- form"),
 ])
 def test_wrong_usage_is_told_before_anything_is_sent(tmp_path, arguments, words):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as nobody:
@@ -229,19 +233,50 @@ def test_wrong_usage_is_told_before_anything_is_sent(tmp_path, arguments, words)
         result = cache(*arguments, "--socket", str(path))
         assert result.returncode == 2
         assert words in result.stderr
-        assert "; see sotto " in result.stderr
+        assert "; see sotto cache --help" in result.stderr
         with pytest.raises(BlockingIOError):
             nobody.accept()
 
 
+def test_an_empty_path_is_not_the_configurations():
+    result = cache("stats", "--socket", "")
+    assert (result.returncode, result.stderr) == (
+        2, "sotto: --socket: the path is empty; see sotto cache --help\n")
+
+
 def test_without_a_sotto_it_says_so(tmp_path):
-    for path in (tmp_path / "none", tmp_path / "dead"):
-        if path.name == "dead":
-            leave_behind(path)
+    none, dead, file = (tmp_path / name for name in ("none", "dead", "file"))
+    leave_behind(dead)
+    file.write_text("")
+    for path, fault in (
+        (none, f"{none} does not exist: sotto is not running, or uses another control.socket"),
+        (none / "s", f"{none / 's'} does not exist: sotto is not running, or uses another "
+         "control.socket"),
+        (dead, f"nobody listens on {dead}: the sotto that made it was killed"),
+        (file, f"{file} is not a socket"), (tmp_path, f"{tmp_path} is not a socket"),
+    ):
         result = cache("stats", "--socket", str(path))
-        assert result.returncode == 1
-        assert result.stderr == (
-            f"sotto: no sotto is listening on {path}: is it running, and as whom?\n")
+        assert (result.returncode, result.stderr) == (1, f"sotto: {fault}\n")
+
+
+def test_a_mute_server_is_given_up(tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as mute:
+        path = tmp_path / "s"
+        mute.bind(str(path))
+        mute.listen()
+        result = cache("stats", "--socket", str(path))
+    assert (result.returncode, result.stderr) == (
+        1, f"sotto: sotto on {path} did not answer within 5 s\n")
+
+
+def test_an_answer_that_cannot_be_written_is_a_failure(start, fake):
+    sotto = start(fake)
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([str(binary()), "cache", "stats", "--socket",
+                                 str(sotto.control_socket)], stdout=full, stderr=subprocess.PIPE,
+                                text=True, timeout=PATIENCE, env=environment(), check=False)
+    assert (result.returncode, result.stderr) == (
+        1, "sotto: cannot write the answer: No space left on device\n")
 
 
 def test_the_configuration_says_where_the_socket_is(start, fake, tmp_path):
@@ -325,6 +360,9 @@ def test_flush_forgets_one_name_in_all_types(start, fake):
 def test_flush_forgets_what_is_below(start, fake):
     sotto = start(fake)
     fill(sotto, *NAMES)
+    assert sotto.cache("flush", "com") == (
+        "0 entries forgotten; --below forgets the names below it, too\n")
+    assert sotto.cache("flush", "com", "--below") == "0 entries forgotten\n"
     assert sotto.cache("flush", "example", "--below") == "3 entries forgotten\n"
     assert asked_again(sotto, fake, *NAMES) == ["example.", "a.example.", "b.a.example."]
     assert sotto.cache("flush", ".", "--below") == "5 entries forgotten\n"
@@ -361,7 +399,7 @@ def test_show_prints_failures_with_their_reason(start, fake):
     sotto = start(fake)
     sotto.ask("broken.example.")
     shown = sotto.cache("show", "broken.example")
-    assert re.fullmatch(r"; broken\.example\. IN A, RD, SERVFAIL, failure held since \d+ s, "
+    assert re.fullmatch(r"; broken\.example\. IN A, RD, SERVFAIL, failure remembered \d+ s ago, "
                         r'EDE 22 \(No Reachable Authority\): "no \\"body\\""\n', shown), shown
 
 

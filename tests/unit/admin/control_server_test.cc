@@ -1,6 +1,7 @@
 #include <array>
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <memory>
 #include <sys/socket.h>
@@ -38,6 +39,18 @@ class ControlServerTest : public testing::Test {
     return server;
   }
 
+  ControlResult ask(const ControlCall& call) const {
+    return ask_control(path_, call, std::chrono::seconds{30});
+  }
+
+  // Somebody's socket that does not listen yet.
+  UniqueFd bound() const {
+    UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    const sockaddr_un address = to_kernel(path_);
+    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+
   UniqueFd connect() const {
     UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     const sockaddr_un address = to_kernel(path_);
@@ -67,10 +80,10 @@ class ControlServerTest : public testing::Test {
 
 TEST_F(ControlServerTest, AnswersCalls) {
   const auto server = start();
-  EXPECT_EQ(ask_control(path_, {"echo", {"this"}}), ControlResult("this\n"));
-  EXPECT_EQ(ask_control(path_, {"fail", {}}).error(), "it does that");
-  EXPECT_EQ(ask_control(path_, {"none", {}}).error(), "unknown command; known: echo, fail, long");
-  EXPECT_EQ(ask_control(path_, {"long", {}})->size(), long_text_octets);
+  EXPECT_EQ(ask({"echo", {"this"}}), ControlResult("this\n"));
+  EXPECT_EQ(ask({"fail", {}}).error(), "it does that");
+  EXPECT_EQ(ask({"none", {}}).error(), "unknown command; known: echo, fail, long");
+  EXPECT_EQ(ask({"long", {}})->size(), long_text_octets);
 }
 
 TEST_F(ControlServerTest, ACallMayComeInPieces) {
@@ -83,7 +96,7 @@ TEST_F(ControlServerTest, ACallMayComeInPieces) {
 TEST_F(ControlServerTest, TheLongestCallIsAnswered) {
   const auto server = start();
   const std::string argument(call_octets_max - 6, 'a');
-  EXPECT_EQ(ask_control(path_, {"echo", {argument}}), ControlResult(argument + "\n"));
+  EXPECT_EQ(ask({"echo", {argument}}), ControlResult(argument + "\n"));
 }
 
 TEST_F(ControlServerTest, WrongLinesAreToldWhatIsRight) {
@@ -125,7 +138,7 @@ TEST_F(ControlServerTest, SlowPeersAreLeftBehind) {
   EXPECT_EQ(receive(silent), "");
   EXPECT_EQ(receive(half), "");
   EXPECT_LT(receive(unread).size(), long_text_octets) << "its deadline passed before it read";
-  EXPECT_EQ(ask_control(path_, {"echo", {"on"}}), ControlResult("on\n"));
+  EXPECT_EQ(ask({"echo", {"on"}}), ControlResult("on\n"));
 }
 
 TEST_F(ControlServerTest, TooManyPeersAreRefusedAtOnce) {
@@ -135,25 +148,41 @@ TEST_F(ControlServerTest, TooManyPeersAreRefusedAtOnce) {
     held.push_back(connect());
     send(held.back(), "ec");
   }
-  EXPECT_EQ(ask_control(path_, {"echo", {"more"}}).error(),
+  EXPECT_EQ(ask({"echo", {"more"}}).error(),
             "too many connections are open; try again when they are done");
   send(held.back(), "ho one\n");
   EXPECT_EQ(receive(held.back()), "ok\none\n");
-  EXPECT_EQ(ask_control(path_, {"echo", {"again"}}), ControlResult("again\n"));
+  EXPECT_EQ(ask({"echo", {"again"}}), ControlResult("again\n"));
 }
 
 TEST_F(ControlServerTest, AStopRemovesTheFileAndClosesWhatIsOpen) {
   auto server = start();
   const UniqueFd fd = connect();
-  EXPECT_EQ(ask_control(path_, {"echo", {"up"}}), ControlResult("up\n"));
+  EXPECT_EQ(ask({"echo", {"up"}}), ControlResult("up\n"));
   server.reset();
   EXPECT_EQ(receive(fd), "");
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
-TEST_F(ControlServerTest, WithoutAServerTheClientSaysSo) {
-  EXPECT_EQ(ask_control(path_, {"echo", {}}).error(),
-            "no sotto is listening on " + path_ + ": is it running, and as whom?");
+TEST_F(ControlServerTest, WithoutAServerTheClientSaysWhatIsThere) {
+  EXPECT_EQ(ask({"echo", {}}).error(),
+            path_ + " does not exist: sotto is not running, or uses another control.socket");
+  { std::ofstream(path_) << "a file"; }
+  EXPECT_EQ(ask({"echo", {}}).error(), path_ + " is not a socket");
+  std::filesystem::remove(path_);
+  { const UniqueFd gone = bound(); }
+  EXPECT_EQ(ask({"echo", {}}).error(),
+            "nobody listens on " + path_ + ": the sotto that made it was killed");
+}
+
+TEST_F(ControlServerTest, AMuteServerIsNotWaitedForForever) {
+  const UniqueFd mute = bound();
+  ASSERT_EQ(::listen(mute.get(), 0), 0);
+  const ControlResult answer = ask_control(path_, {"echo", {}}, std::chrono::seconds{1});
+  EXPECT_EQ(answer.error(), "sotto on " + path_ + " did not answer within 1 s");
+  // The first is still in its queue, which is full now.
+  const ControlResult next = ask_control(path_, {"echo", {}}, std::chrono::seconds{1});
+  EXPECT_EQ(next.error(), "sotto on " + path_ + " did not answer within 1 s");
 }
 
 }  // namespace

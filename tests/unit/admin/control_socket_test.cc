@@ -75,7 +75,8 @@ TEST(ControlSocket, ALiveOneIsNeverTaken) {
   ASSERT_TRUE(first.has_value());
   const auto second = ControlSocket::open(directory / "s");
   ASSERT_FALSE(second.has_value());
-  EXPECT_EQ(second.error(), "another sotto listens on " + (directory / "s"));
+  EXPECT_EQ(second.error(), "another sotto listens on " + (directory / "s") +
+                                "; stop it, or name another control.socket");
   EXPECT_TRUE(connects(directory / "s"));
 }
 

@@ -37,7 +37,7 @@ class FakeCache final : public CacheControl {
   }
   std::size_t flush(std::span<const std::uint8_t> name, bool below) override {
     flushed = name_to_text(name) + (below ? " and below" : "");
-    return 1;
+    return forgotten;
   }
   void visit(const std::function<void(const CachedEntry&)>& callback) const override {
     for (const CachedEntry& kept : entries) callback(kept);
@@ -47,6 +47,7 @@ class FakeCache final : public CacheControl {
 
   std::vector<CachedEntry> entries;
   std::string flushed;
+  std::size_t forgotten = 1;
   LookupTotals totals{9'876, 124, 6, 7, 8, 9};
 };
 
@@ -59,7 +60,7 @@ TEST(CacheCommands, EntriesAreShownAsTheyAreNow) {
   CachedEntry stale = fresh;
   stale.age = std::chrono::seconds{400};
   EXPECT_EQ(entry_text(stale),
-            "; www.example. IN A, RD, NOERROR, stale since 100 s\n"
+            "; www.example. IN A, RD, NOERROR, expired 100 s ago\n"
             "www.example.\t0\tIN\tA\t192.0.2.1\n");
 
   CachedEntry flagged = fresh;
@@ -74,7 +75,7 @@ TEST(CacheCommands, EntriesAreShownAsTheyAreNow) {
   failure.answer.rcode = rcode::servfail;
   failure.answer.extended_error = ExtendedError{22, "no \x1b[2J answer"};
   EXPECT_EQ(entry_text(failure),
-            "; www.example. IN A, RD, SERVFAIL, failure held since 10 s, EDE 22 (No Reachable "
+            "; www.example. IN A, RD, SERVFAIL, failure remembered 10 s ago, EDE 22 (No Reachable "
             "Authority): \"no \\027[2J answer\"\n");
 
   const CachedEntry unknown =
@@ -123,6 +124,11 @@ TEST(CacheCommands, FlushSaysHowMany) {
   EXPECT_EQ(cache.flushed, "a\\032b.example.");
   EXPECT_EQ(run_call(commands, "cache.flush example. below"), ControlResult("1 entry forgotten\n"));
   EXPECT_EQ(cache.flushed, "example. and below");
+  cache.forgotten = 0;
+  EXPECT_EQ(run_call(commands, "cache.flush example."),
+            ControlResult("0 entries forgotten; --below forgets the names below it, too\n"));
+  EXPECT_EQ(run_call(commands, "cache.flush example. below"),
+            ControlResult("0 entries forgotten\n"));
 }
 
 TEST(CacheCommands, StatsAreANameAndAValueOnEachLine) {

@@ -38,10 +38,11 @@ TEST(CacheOptions, WhatIsWrongIsSaidBeforeAnythingIsSent) {
       {{"forget"}, false, "unknown command (\"forget\"); write one of flush, show, stats"},
       {{"flush", "a b"}, false, "not a name (\"a b\"); write it as in a zone file"},
       {{"flush", "a..b"}, false, "not a name (\"a..b\"); write it as in a zone file"},
-      {{"show", ""}, false, "not a name (\"\"); write it as in a zone file"},
+      {{"show", ""}, false, "the name is empty; the root is written as a dot"},
       {{"show", "m\xC3\xBCnchen.example"},
        false,
-       "not a name (\"m\\xc3\\xbcnchen.example\"); write it as in a zone file"},
+       "not a name (\"m\\xc3\\xbcnchen.example\"); names outside ASCII are written in their xn-- "
+       "form"},
       {{"show", std::string(64, 'a')},
        false,
        "not a name (\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"); write "

@@ -32,7 +32,7 @@ TEST(CommandLine, FindsTheCommand) {
   };
   for (const Case& c : cases) {
     const auto line = parse_command_line(c.arguments);
-    ASSERT_TRUE(line.has_value()) << line.error();
+    ASSERT_TRUE(line.has_value()) << line.error().text;
     EXPECT_EQ(line->command, c.command) << (c.arguments.empty() ? "" : c.arguments.back());
   }
 }
@@ -40,7 +40,7 @@ TEST(CommandLine, FindsTheCommand) {
 TEST(CommandLine, CacheTakesWordsAndFlags) {
   const auto line = parse_command_line(
       {"cache", "flush", "example.com", "--below", "--socket", "/s", "--config", "f"});
-  ASSERT_TRUE(line.has_value()) << line.error();
+  ASSERT_TRUE(line.has_value()) << line.error().text;
   EXPECT_EQ(line->cache.words, (Words{"flush", "example.com"}));
   EXPECT_TRUE(line->cache.below);
   EXPECT_EQ(line->cache.socket, "/s");
@@ -48,7 +48,7 @@ TEST(CommandLine, CacheTakesWordsAndFlags) {
   EXPECT_EQ(parse_command_line({"--config", "g", "cache", "stats"})->config_file, "g");
   EXPECT_EQ(parse_command_line({"cache", "show", "\\-x.example"})->cache.words,
             (Words{"show", "\\-x.example"}));
-  EXPECT_EQ(parse_command_line({"cache", "stats", "--sock", "/s"}).error(),
+  EXPECT_EQ(parse_command_line({"cache", "stats", "--sock", "/s"}).error().text,
             "unknown option (\"--sock\"); did you mean \"--socket\"?");
 }
 
@@ -57,7 +57,7 @@ TEST(CommandLine, OptionsStandBeforeOrBehindTheCommand) {
        {Words{"check", "--config", "f", "--listen", "a", "--listen=b", "--upstream", "u"},
         Words{"--config", "f", "--listen", "a", "--listen", "b", "--upstream", "u", "check"}}) {
     const auto line = parse_command_line(arguments);
-    ASSERT_TRUE(line.has_value()) << line.error();
+    ASSERT_TRUE(line.has_value()) << line.error().text;
     EXPECT_EQ(line->command, Command::check);
     EXPECT_EQ(line->config_file, "f");
     EXPECT_EQ(line->settings.at("--listen"), (Words{"a", "b"}));
@@ -70,7 +70,7 @@ TEST(CommandLine, QueryHasItsOwnOptions) {
   const auto line = parse_command_line({"query", "--tcp", "@192.0.2.1", "example", "--ca-file", "f",
                                         "AAAA", "--short", "--dnssec", "--cd", "--no-rd",
                                         "--timeout", "1s", "--class", "CH"});
-  ASSERT_TRUE(line.has_value()) << line.error();
+  ASSERT_TRUE(line.has_value()) << line.error().text;
   EXPECT_EQ(line->query.words, (Words{"@192.0.2.1", "example", "AAAA"}));
   EXPECT_TRUE(line->query.tcp && line->query.brief && line->query.dnssec);
   EXPECT_TRUE(line->query.checking_disabled && line->query.no_recursion);
@@ -84,6 +84,7 @@ TEST(CommandLine, FaultsAreOneLineThatTellsWhatIsMeant) {
   struct Case {
     Words arguments;
     const char* fault;
+    Command help = Command::help;
   };
   const Case cases[] = {
       {{"--lisen", "127.0.0.1:53"}, "unknown option (\"--lisen\"); did you mean \"--listen\"?"},
@@ -92,15 +93,23 @@ TEST(CommandLine, FaultsAreOneLineThatTellsWhatIsMeant) {
       {{"serve", "check"}, "one command at a time (\"check\")"},
       {{"--listen"}, "--listen needs a value"},
       {{"check", "--config"}, "--config needs a value"},
-      {{"query", "--dnsec", "a"}, "unknown option (\"--dnsec\"); did you mean \"--dnssec\"?"},
-      {{"query", "a", "--listen", "b"}, "unknown option (\"--listen\")"},
-      {{"query", "a", "--timeout"}, "--timeout needs a value"},
+      {{"query", "--dnsec", "a"},
+       "unknown option (\"--dnsec\"); did you mean \"--dnssec\"?",
+       Command::query_help},
+      {{"query", "a", "--listen", "b"}, "unknown option (\"--listen\")", Command::query_help},
+      {{"query", "a", "--timeout"}, "--timeout needs a value", Command::query_help},
+      {{"cache", "stats", "--socket"}, "--socket needs a value", Command::cache_help},
+      {{"cache", "stats", "--socket", ""}, "--socket: the path is empty", Command::cache_help},
+      {{"cache", "stats", "--socket", "a", "--socket", "b"},
+       "--socket is given more than once",
+       Command::cache_help},
       {{"a\nb"}, "unknown command (\"a\")"},
   };
   for (const Case& c : cases) {
     const auto line = parse_command_line(c.arguments);
     ASSERT_FALSE(line.has_value()) << c.fault;
-    EXPECT_EQ(line.error(), c.fault);
+    EXPECT_EQ(line.error().text, c.fault);
+    EXPECT_EQ(line.error().help, c.help) << c.fault;
   }
 }
 
