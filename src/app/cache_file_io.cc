@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <tl/expected.hpp>
 #include <unistd.h>
@@ -17,6 +18,15 @@ namespace sotto {
 
 int FileCalls::create(const std::string& path) {
   return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+int FileCalls::open_existing(const std::string& path) {
+  // Over NFS only who may write may lock.
+  return ::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+int FileCalls::lock(int fd) {
+  return ::flock(fd, LOCK_EX | LOCK_NB);
 }
 
 int FileCalls::open_directory(const std::string& path) {
@@ -59,7 +69,6 @@ std::string trouble(std::string_view what, int error) {
   if (error == EACCES || error == EPERM || error == EROFS) {
     text += "; its directory must be writable for sotto";
   }
-  if (error == ENOENT || error == ENOTDIR) text += "; its directory must exist";
   return text;
 }
 
@@ -67,12 +76,25 @@ tl::unexpected<std::string> failed(std::string_view what) {
   return tl::unexpected<std::string>(trouble(what, errno));
 }
 
-CacheFileResult failure(std::string reason, bool may_replace = true) {
+CacheFileResult ended(Outcome outcome, std::string reason = {}) {
   CacheFileResult result;
-  result.outcome = Outcome::failed;
+  result.outcome = outcome;
   result.reason = std::move(reason);
+  return result;
+}
+
+CacheFileResult failure(std::string reason, bool may_replace = true) {
+  CacheFileResult result = ended(Outcome::failed, std::move(reason));
   result.may_replace = may_replace;
   return result;
+}
+
+// Does path name the file that fd is?
+bool names(const std::string& path, const UniqueFd& fd) {
+  struct stat named {};
+  struct stat opened {};
+  return ::lstat(path.c_str(), &named) == 0 && ::fstat(fd.get(), &opened) == 0 &&
+         named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
 }
 
 std::string directory_of(const std::string& path) {
@@ -81,39 +103,96 @@ std::string directory_of(const std::string& path) {
   return path.substr(0, std::max<std::size_t>(slash, 1));
 }
 
-// A new file that takes the place of path when it is complete, else vanishes.
+// A new file that takes the place of path when it is complete, else vanishes. Only who has it
+// locked may rename or remove it: several processes do not disturb each other, and one that is not
+// locked was left by a process that was killed.
 class Replacement {
  public:
   Replacement(std::string path, FileCalls& calls)
       : path_(std::move(path)), new_path_(path_ + ".new"), calls_(calls) {}
   ~Replacement() {
     if (fd_ >= 0) calls_.close(fd_);
-    if (exists_) calls_.unlink(new_path_);
+    if (exists_ && names(new_path_, lock_)) calls_.unlink(new_path_);
   }
   Replacement(const Replacement&) = delete;
   Replacement& operator=(const Replacement&) = delete;
 
   Done create();
+  // Why create() failed.
+  bool busy() const { return busy_; }
   Done write(std::span<const std::uint8_t> octets);
+  // The content reaches the disk before the name does, and that is there before the last returns.
+  Done complete();
   Done take_place();
+  Done sync_directory();
 
  private:
-  Done sync_directory();
+  Done lock(const UniqueFd& fd);
+  Done remove_left_over();
+  Done create_locked();
 
   const std::string path_;
   const std::string new_path_;
   FileCalls& calls_;
   int fd_ = -1;
+  UniqueFd lock_;  // the same file: locked until it has its place, closed or not
   bool exists_ = false;
+  bool busy_ = false;
 };
 
 Done Replacement::create() {
-  // Left over from a process that was killed.
+  constexpr int attempts_max = 10;
+  for (int attempt = 0; attempt < attempts_max; ++attempt) {
+    busy_ = false;
+    Done done = remove_left_over();
+    if (done && !busy_) done = create_locked();
+    if (!busy_) return done;
+    // Often the other only tries whether it could write, and is done at once.
+  }
+  return tl::unexpected<std::string>("another process is writing " + new_path_ +
+                                     "; each sotto needs a cache.file of its own");
+}
+
+Done Replacement::lock(const UniqueFd& fd) {
+  if (calls_.lock(fd.get()) == 0) {
+    // The other may have put it in its place, or removed it, before the lock was ours.
+    busy_ = !names(new_path_, fd);
+    return {};
+  }
+  busy_ = errno == EWOULDBLOCK || errno == EINTR;
+  return failed("cannot lock " + new_path_);
+}
+
+Done Replacement::remove_left_over() {
+  const UniqueFd fd(calls_.open_existing(new_path_));
+  if (!fd && (errno == ENOENT || errno == ENOTDIR)) return {};
+  if (fd) {
+    const Done done = lock(fd);
+    if (!done || busy_) return done;
+  } else if (errno != ELOOP && errno != ENXIO && errno != EACCES) {
+    return failed("cannot open " + new_path_);
+  }  // else a link, a pipe, another user's: of no use to anybody
   if (calls_.unlink(new_path_) != 0 && errno != ENOENT) return failed("cannot remove " + new_path_);
-  fd_ = calls_.create(new_path_);
-  if (fd_ < 0) return failed("cannot create " + new_path_);
-  exists_ = true;
   return {};
+}
+
+Done Replacement::create_locked() {
+  fd_ = calls_.create(new_path_);
+  if (fd_ < 0) {
+    busy_ = errno == EEXIST;
+    const bool no_directory = errno == ENOENT || errno == ENOTDIR;
+    const std::string why = trouble("cannot create " + new_path_, errno);
+    return tl::unexpected<std::string>(why + (no_directory ? "; its directory must exist" : ""));
+  }
+  exists_ = true;
+  lock_ = UniqueFd(::fcntl(fd_, F_DUPFD_CLOEXEC, 0));
+  if (!lock_) return failed("cannot keep " + new_path_ + " open");
+  Done done = lock(lock_);
+  if (busy_) {  // somebody took it for a left-over: it is theirs to remove
+    exists_ = false;
+    calls_.close(std::exchange(fd_, -1));
+  }
+  return done;
 }
 
 Done Replacement::write(std::span<const std::uint8_t> octets) {
@@ -126,14 +205,20 @@ Done Replacement::write(std::span<const std::uint8_t> octets) {
   return {};
 }
 
-// The content reaches the disk before the name does, and the name before this returns.
-Done Replacement::take_place() {
+Done Replacement::complete() {
   if (calls_.sync(fd_) != 0) return failed("cannot write " + new_path_);
   // Some network file systems tell only now that there was no room.
   if (calls_.close(std::exchange(fd_, -1)) != 0) return failed("cannot write " + new_path_);
+  return {};
+}
+
+Done Replacement::take_place() {
+  if (!names(new_path_, lock_)) {
+    return tl::unexpected<std::string>(new_path_ + " was taken away by another program");
+  }
   if (calls_.rename(new_path_, path_) != 0) return failed("cannot replace " + path_);
   exists_ = false;
-  return sync_directory();
+  return {};
 }
 
 Done Replacement::sync_directory() {
@@ -164,8 +249,8 @@ Done write_ready(Replacement& file, SnapshotEncoder& encoder) {
 
 class CacheFileReader {
  public:
-  CacheFileReader(Cache& cache, const TtlRules& rules, const GoOn& go_on)
-      : cache_(cache), rules_(rules), go_on_(go_on), generation_(cache.generation()) {
+  CacheFileReader(Cache& cache, const TtlRules& rules, std::uint32_t generation, const GoOn& go_on)
+      : cache_(cache), rules_(rules), go_on_(go_on), generation_(generation) {
     // What was kept is never given for longer than it was to be kept.
     rules_.ttl_min = 0;
   }
@@ -180,6 +265,8 @@ class CacheFileReader {
   tl::expected<std::size_t, std::string> fill(std::size_t wanted);
   bool take_up(const SavedEntry& saved, UtcTime utc, Instant now);
   bool take_up_all(SnapshotDecoder& decoder, CacheFileResult& result);
+  // What is in the file is older than the flush.
+  bool overtaken() const { return cache_.generation() != generation_; }
 
   Cache& cache_;
   TtlRules rules_;
@@ -232,6 +319,7 @@ CacheFileResult CacheFileReader::read(EachChunk each_chunk) {
       return failure(std::string(describe(taken.error())), taken.error() != Error::foreign_file);
     }
     if (!go_on_()) result.outcome = Outcome::interrupted;
+    if (overtaken()) result.outcome = Outcome::overtaken;
     if (result.outcome != Outcome::done || !each_chunk(decoder, result)) return result;
   }
   const auto behind = fill(1);
@@ -256,13 +344,9 @@ tl::expected<std::size_t, std::string> CacheFileReader::fill(std::size_t wanted)
 bool CacheFileReader::take_up_all(SnapshotDecoder& decoder, CacheFileResult& result) {
   SavedEntry saved;
   while (decoder.next(saved)) {
-    if (!go_on_()) {
-      result.outcome = Outcome::interrupted;
-      return false;
-    }
-    // What is in the file is older than the flush.
-    if (cache_.generation() != generation_) {
-      result.outcome = Outcome::overtaken;
+    const bool going_on = go_on_();
+    if (overtaken() || !going_on) {
+      result.outcome = overtaken() ? Outcome::overtaken : Outcome::interrupted;
       return false;
     }
     ++(take_up(saved, utc_now(), monotonic_now()) ? result.entries : result.skipped);
@@ -282,14 +366,17 @@ bool CacheFileReader::take_up(const SavedEntry& saved, UtcTime utc, Instant now)
 }  // namespace
 
 CacheFileResult save_cache(const Cache& cache, const std::string& path, FileCalls& calls,
-                           const GoOn& go_on) {
+                           const GoOn& go_on, const ClaimPlace& claim) {
+  const std::uint32_t generation = cache.generation();
   Done done = check_replaceable(path);
   if (!done) return failure(done.error(), false);
   Replacement file(path, calls);
   done = file.create();
+  if (file.busy()) return ended(Outcome::busy, done.error());
   SnapshotEncoder encoder(utc_now());
   bool going_on = true;
-  for (std::size_t shard = 0; shard < cache.shards() && done && going_on; ++shard) {
+  const auto overtaken = [&] { return cache.generation() != generation; };
+  for (std::size_t shard = 0; shard < cache.shards() && done && going_on && !overtaken(); ++shard) {
     const UtcTime utc = utc_now();
     cache.visit(shard, monotonic_now(), [&](const CachedEntry& entry) {
       going_on = going_on && go_on();
@@ -299,16 +386,23 @@ CacheFileResult save_cache(const Cache& cache, const std::string& path, FileCall
       done = write_ready(file, encoder);
     });
   }
-  CacheFileResult result;
-  result.entries = encoder.entries();
-  if (done && going_on) {
+  if (done && going_on && !overtaken()) {
     encoder.finish();
     done = write_ready(file, encoder);
     going_on = go_on();
+    if (done && going_on) done = file.complete();
   }
-  if (done && going_on) done = file.take_place();
   if (!done) return failure(done.error());
-  if (!going_on) result.outcome = Outcome::interrupted;
+  if (!going_on) return ended(Outcome::interrupted);
+  {
+    const std::unique_lock<std::mutex> place = claim ? claim() : std::unique_lock<std::mutex>();
+    if (overtaken() || (claim && !place.owns_lock())) return ended(Outcome::overtaken);
+    done = file.take_place();
+  }
+  if (done) done = file.sync_directory();
+  if (!done) return failure(done.error());
+  CacheFileResult result;
+  result.entries = encoder.entries();
   return result;
 }
 
@@ -316,12 +410,19 @@ CacheFileResult probe_cache_file(const std::string& path, FileCalls& calls) {
   if (const Done done = check_replaceable(path); !done) return failure(done.error(), false);
   Replacement file(path, calls);
   const Done done = file.create();
+  if (file.busy()) return ended(Outcome::busy, done.error());
   return done ? CacheFileResult() : failure(done.error());
 }
 
+CacheFileResult remove_cache_file(const std::string& path, FileCalls& calls) {
+  if (const Done done = check_replaceable(path); !done) return failure(done.error(), false);
+  if (calls.unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR) return {};
+  return failure(trouble("cannot remove " + path, errno));
+}
+
 CacheFileResult load_cache(Cache& cache, const std::string& path, const TtlRules& rules,
-                           const GoOn& go_on) {
-  return CacheFileReader(cache, rules, go_on).run(path);
+                           std::uint32_t generation, const GoOn& go_on) {
+  return CacheFileReader(cache, rules, generation, go_on).run(path);
 }
 
 }  // namespace sotto

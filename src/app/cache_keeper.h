@@ -25,6 +25,8 @@ class CacheKeeper {
   // for whatever has priority over it.
   static constexpr Duration work = std::chrono::microseconds{500};
   static constexpr Duration pause = std::chrono::milliseconds{1};
+  // Saves that do not wait for the interval begin this long after the one before.
+  static constexpr Duration soon_pause = std::chrono::seconds{1};
 
   // All outlive the keeper. path: empty to keep nothing. rules: for what is read.
   CacheKeeper(Log& log, Cache& cache, std::string path, const TtlRules& rules, FileCalls& calls);
@@ -35,6 +37,10 @@ class CacheKeeper {
 
   // 0: the file is written at a clean stop only. Thread-safe.
   void set_save_interval(std::chrono::milliseconds interval);
+
+  // To be called after each flush, so that a restart does not undo it: the file is saved at once.
+  // everything: until then there is none. Thread-safe.
+  void flushed(bool everything);
 
   void start();
   // A clean stop: nobody changes the cache any more. Writes the file, unless it is still being
@@ -49,9 +55,14 @@ class CacheKeeper {
   // False if the file is not to be replaced.
   bool load();
   void save(bool last);
+  CacheFileResult try_to_save(bool last);
+  // Says so, after a flush with the file removed: better none than one with what was flushed.
+  void save_failed(const CacheFileResult& result);
   // Once for each reason, until a save succeeds.
-  void tell_unsaved(const std::string& reason);
+  void tell_unsaved(const std::string& reason, bool removed = false);
   void give(Order order);
+  // Under the mutex.
+  Instant next_save() const;
   // Waits until it is time to save; false if the keeper is to end.
   bool wait_for_save();
   // A pause when it is time for one; false if there is an order to end.
@@ -62,14 +73,21 @@ class CacheKeeper {
   const std::string path_;
   const TtlRules rules_;
   FileCalls& calls_;
+  const std::uint32_t generation_;  // of the cache, before anybody could flush it
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::atomic<Order> order_{Order::run};       // written under the mutex
-  std::chrono::milliseconds save_interval_{};  // under the mutex
+  std::chrono::milliseconds save_interval_{};  // under the mutex, as are the next three
+  bool flushed_ = false;                       // since the last save began
+  bool emptied_ = false;                       // the cache was flushed as a whole
+  bool may_replace_ = false;                   // the file has been read, and it is ours
 
-  Instant saved_at_;    // the thread's own, as is the next
-  Instant work_until_;  // then a pause
+  Instant saved_at_;        // the thread's own, as are the next
+  Instant soon_from_;       // what is to be saved soon, not before
+  Instant work_until_;      // then a pause
+  bool outdated_ = false;   // the file may have in it what was flushed
+  bool save_soon_ = false;  // the last save was for nothing
   std::string unsaved_reason_;
   std::atomic<bool> stopped_{true};
   std::thread thread_;

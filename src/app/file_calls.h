@@ -14,6 +14,10 @@ class FileCalls {
 
   // For writing, only for its owner; fails if there is anything of this name, a link included.
   virtual int create(const std::string& path);
+  // What is there, for locking it; neither follows a link nor waits for anything.
+  virtual int open_existing(const std::string& path);
+  // flock(2), without waiting: EWOULDBLOCK if another descriptor has it.
+  virtual int lock(int fd);
   virtual int open_directory(const std::string& path);
   virtual ssize_t write(int fd, const void* octets, std::size_t count);
   virtual int sync(int fd);

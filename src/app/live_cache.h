@@ -4,23 +4,21 @@
 
 #include <chrono>
 #include <functional>
-#include <thread>
+#include <utility>
 
 #include "app/cache_control.h"
+#include "app/cache_keeper.h"
 
 namespace sotto {
 
 class LiveCache final : public CacheControl {
  public:
-  // cache outlives this, and so does what totals reads.
-  LiveCache(Cache& cache, std::function<LookupTotals()> totals)
-      : cache_(cache), totals_(std::move(totals)) {}
+  // cache and keeper outlive this, and so does what totals reads.
+  LiveCache(Cache& cache, CacheKeeper& keeper, std::function<LookupTotals()> totals)
+      : cache_(cache), keeper_(keeper), totals_(std::move(totals)) {}
 
-  std::size_t flush() override { return cache_.flush(); }
-  std::size_t flush(std::span<const std::uint8_t> name, bool below) override {
-    // Workers that wait for a part of the cache come first.
-    return cache_.flush(name, below, [] { std::this_thread::sleep_for(pause); });
-  }
+  std::size_t flush() override;
+  std::size_t flush(std::span<const std::uint8_t> name, bool below) override;
   void visit(const std::function<void(const CachedEntry&)>& callback) const override;
   CacheStats stats() const override { return cache_.stats(); }
   LookupTotals lookups() const override { return totals_(); }
@@ -29,6 +27,7 @@ class LiveCache final : public CacheControl {
   static constexpr std::chrono::microseconds pause{20};
 
   Cache& cache_;
+  CacheKeeper& keeper_;
   std::function<LookupTotals()> totals_;
 };
 

@@ -121,7 +121,7 @@ int serve(const ConfigSource& source, const Environment& environment) {
   const std::string warning = cache_file_warning(loaded->config);
   if (!warning.empty()) log.warning("cache.off", warning, {{"file", loaded->config.cache.file}});
   Server server(log, std::move(*loaded), std::move(*sockets));
-  LiveCache cache(server.cache(), [&server] { return server.lookups(); });
+  LiveCache cache(server.cache(), server.cache_keeper(), [&server] { return server.lookups(); });
   auto control = start_control(std::move(*control_socket), cache_commands(cache), log);
   server.start();
   serve_until_stopped(signals, server, source, log);

@@ -28,6 +28,7 @@ class Server {
   void drain();
   bool stopped() const;
   Cache& cache() { return shared_.cache; }
+  CacheKeeper& cache_keeper() { return cache_keeper_; }
   // Of all workers together. Thread-safe.
   LookupTotals lookups() const;
   // Waits for the workers and says what they did.

@@ -317,6 +317,71 @@ def test_a_link_in_place_of_the_new_file_is_not_followed(keep, path, tmp_path):
     assert os.listdir(path.parent) == [path.name]
 
 
+# --- flushes and other processes ---------------------------------------------------------------
+
+
+def kill(start, sotto) -> None:
+    sotto.kill()
+    start.started.remove(sotto)
+
+
+def test_a_kill_does_not_undo_a_flush_of_everything(start, keep, fake, path):
+    filled(path, 1_000)
+    first = keep()
+    await_loaded(first)
+    assert first.cache("flush") == "1000 entries forgotten\n"
+    kill(start, first)
+    second = keep()
+    second.assert_right("n7.example.")
+    assert len(fake.asked("n7.example.")) == 1
+
+
+@pytest.mark.parametrize("below", [[], ["--below"]])
+def test_a_kill_soon_after_does_not_undo_a_flush_of_a_name(start, keep, fake, path, below):
+    filled(path, 1_000)
+    first = keep()
+    await_loaded(first)
+    assert first.cache("flush", "n7.example", *below).startswith("1 ")
+    first.wait_for_log("cache.saved.*entries=999")
+    kill(start, first)
+    second = keep()
+    await_loaded(second)
+    for name in ("n7.example.", "n8.example."):
+        second.assert_right(name)
+    assert [len(fake.asked(name)) for name in ("n7.example.", "n8.example.")] == [1, 0]
+
+
+def test_a_flush_while_the_file_is_read_is_not_undone(start, keep, fake, path):
+    filled(path, 50_000)
+    first = keep()
+    first.cache("flush")
+    kill(start, first)
+    second = keep()
+    second.assert_right("n49999.example.")
+    assert len(fake.asked("n49999.example.")) == 1
+
+
+def test_a_second_process_does_not_disturb_one_that_saves(keep, path):
+    """As in a restart: the old one writes while the new one begins."""
+    count = 20_000
+    filled(path, count)
+    new = path.with_name(path.name + ".new")
+    first = keep(save_interval="1s")
+    await_loaded(first)
+    first.wait_until(new.exists, "writing")
+    first.signal(signal.SIGSTOP)
+    writing = new.exists()
+    second = keep()
+    await_loaded(second)
+    assert new.exists() == writing
+    first.signal(signal.SIGCONT)
+    first.wait_for_log("cache.saved")
+    assert first.stop() == 0 and second.stop() == 0
+    assert not warnings(first) and not warnings(second)
+    assert len(snapshot_file.read(path).entries) == count
+    assert os.listdir(path.parent) == [path.name]
+
+
 def test_a_large_file_is_read_beside_the_queries(keep, fake, path):
     filled(path, 50_000)
     sotto = keep()

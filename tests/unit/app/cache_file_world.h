@@ -117,6 +117,10 @@ class FaultyCalls : public FileCalls {
   std::string trace;  // a letter for each call
 
   int create(const std::string& path) override { return may('c') ? FileCalls::create(path) : -1; }
+  int open_existing(const std::string& path) override {
+    return may('o') ? FileCalls::open_existing(path) : -1;
+  }
+  int lock(int fd) override { return may('l') ? FileCalls::lock(fd) : -1; }
   int open_directory(const std::string& path) override {
     return may('d') ? FileCalls::open_directory(path) : -1;
   }
@@ -151,7 +155,7 @@ inline CacheFileResult save(const Cache& cache, const std::string& path) {
 }
 
 inline CacheFileResult load(Cache& cache, const std::string& path, const TtlRules& rules = {}) {
-  return load_cache(cache, path, rules, [] { return true; });
+  return load_cache(cache, path, rules, cache.generation(), [] { return true; });
 }
 
 }  // namespace sotto::test

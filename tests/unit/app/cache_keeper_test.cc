@@ -1,8 +1,10 @@
 #include "app/cache_keeper.h"
 
 #include <condition_variable>
+#include <functional>
 #include <gtest/gtest.h>
 #include <mutex>
+#include <unistd.h>
 
 #include "cache_file_world.h"
 
@@ -20,14 +22,22 @@ using test::write_file;
 class WatchedCalls : public FileCalls {
  public:
   std::atomic<bool> full{false};
+  std::function<void()> before_write;  // once
+  unsigned created_before_rename = 0;  // the first
 
   ssize_t write(int fd, const void* octets, std::size_t count) override {
+    if (before_write) std::exchange(before_write, nullptr)();
     if (!full) return FileCalls::write(fd, octets, count);
     count_one(refused_);
     errno = ENOSPC;
     return -1;
   }
+  int create(const std::string& path) override {
+    ++created_;
+    return FileCalls::create(path);
+  }
   int rename(const std::string& from, const std::string& to) override {
+    if (renames() == 0) created_before_rename = created_;
     const int result = FileCalls::rename(from, to);
     count_one(renamed_);
     return result;
@@ -52,6 +62,7 @@ class WatchedCalls : public FileCalls {
 
   std::mutex mutex_;
   std::condition_variable changed_;
+  unsigned created_ = 0;  // by the keeper's thread
   unsigned renamed_ = 0;
   unsigned refused_ = 0;
 };
@@ -206,6 +217,116 @@ TEST_F(CacheKeeperTest, ADirectoryThatCannotBeWrittenIsOneWarningAtTheStart) {
   EXPECT_EQ(count("warning cache.unsaved"), 1U) << lines_;
   EXPECT_EQ(count("warning"), 1U) << lines_;
   EXPECT_EQ(count("debug   cache.unsaved"), 1U) << lines_;
+}
+
+// The interval is 0: without the flushes nothing would be saved.
+TEST_F(CacheKeeperTest, SavesAfterAFlush) {
+  write_file(path_, snapshot_text({{"a.example"}, {"b.example"}}));
+  KeptCache cache;
+  run(cache, [&](CacheKeeper& keeper) {
+    keeper.start();
+    while (!cache.knows("a.example") || !cache.knows("b.example")) std::this_thread::yield();
+    cache.cache.flush(test::wire("a.example"), false);
+    keeper.flushed(false);
+    calls_.await_renames(1);
+    KeptCache after;
+    EXPECT_EQ(test::load(after.cache, path_).entries, 1U);
+    EXPECT_FALSE(after.knows("a.example"));
+  });
+}
+
+TEST_F(CacheKeeperTest, AFlushOfEverythingRemovesTheFileAtOnce) {
+  KeptCache cache;
+  cache.store("a.example");
+  bool was_there = false;
+  run(cache, [&](CacheKeeper& keeper) {
+    keeper.set_save_interval(1ms);
+    keeper.start();
+    calls_.await_renames(1);
+    calls_.full = true;
+    calls_.await_refusals(1);
+    was_there = std::filesystem::exists(path_);
+    cache.cache.flush();
+    keeper.flushed(true);
+    EXPECT_FALSE(std::filesystem::exists(path_));
+  });
+  EXPECT_TRUE(was_there);
+}
+
+// The flush had begun before the save: its entries were seen, and the generation stays as it is.
+TEST_F(CacheKeeperTest, WhatAFlushOvertakesIsDroppedAndSavedAgain) {
+  KeptCache cache;
+  cache.store("a.example");
+  run(cache, [&](CacheKeeper& keeper) {
+    calls_.before_write = [&] { keeper.flushed(true); };
+    keeper.set_save_interval(1ms);
+    keeper.start();
+    calls_.await_renames(1);
+    keeper.stop();
+    await_end(keeper);
+  });
+  EXPECT_EQ(calls_.created_before_rename, 3U) << "tried, dropped, saved";
+  EXPECT_EQ(count("warning"), 0U) << lines_;
+}
+
+TEST_F(CacheKeeperTest, AFlushWhileLoadingHoldsAlsoForAStop) {
+  write_file(path_, snapshot_text({{"a.example"}, {"b.example"}}));
+  KeptCache cache;
+  run(cache, [&](CacheKeeper& keeper) {
+    cache.cache.flush(test::wire("a.example"), false);
+    keeper.flushed(false);
+    keeper.stop();
+    keeper.start();
+    await_end(keeper);
+  });
+  EXPECT_EQ(count("cache.kept"), 0U) << lines_;
+  KeptCache after;
+  EXPECT_EQ(test::load(after.cache, path_).entries, 0U);
+}
+
+TEST_F(CacheKeeperTest, WhatCannotBeSavedAfterAFlushIsRemoved) {
+  write_file(path_, snapshot_text({{"a.example"}, {"b.example"}}));
+  KeptCache cache;
+  calls_.full = true;
+  run(cache, [&](CacheKeeper& keeper) {
+    keeper.start();
+    while (!cache.knows("b.example")) std::this_thread::yield();
+    cache.cache.flush(test::wire("a.example"), false);
+    keeper.flushed(false);
+    keeper.stop();
+    await_end(keeper);
+  });
+  EXPECT_EQ(count("what was saved before the flush is removed"), 1U) << lines_;
+  EXPECT_EQ(directory_.files(), 0U);
+}
+
+TEST_F(CacheKeeperTest, AFlushLeavesAForeignFileAlone) {
+  write_file(path_, "precious");
+  KeptCache cache;
+  run(cache, [](CacheKeeper& keeper) {
+    keeper.flushed(true);
+    keeper.start();
+    await_end(keeper);
+    keeper.flushed(true);
+  });
+  EXPECT_EQ(content(path_), "precious");
+}
+
+TEST_F(CacheKeeperTest, TheLastSaveWaitsForAnotherProcess) {
+  KeptCache cache;
+  cache.store("a.example");
+  write_file(path_ + ".new", "of another");
+  const int fd = calls_.open_existing(path_ + ".new");
+  ASSERT_EQ(calls_.lock(fd), 0);
+  run(cache, [&](CacheKeeper& keeper) {
+    keeper.start();
+    keeper.stop();
+    EXPECT_EQ(content(path_ + ".new"), "of another");
+    ::close(fd);
+    await_end(keeper);
+  });
+  EXPECT_EQ(count("cache.saved"), 1U) << lines_;
+  EXPECT_EQ(count("warning"), 0U) << lines_;
 }
 
 TEST_F(CacheKeeperTest, WithoutACacheTheFileIsLeft) {
