@@ -32,6 +32,13 @@ class WatchedCalls : public FileCalls {
     errno = ENOSPC;
     return -1;
   }
+  int lock(int fd) override {
+    const int result = FileCalls::lock(fd);
+    const int error = errno;
+    if (result != 0) count_one(locked_out_);
+    errno = error;
+    return result;
+  }
   int create(const std::string& path) override {
     ++created_;
     return FileCalls::create(path);
@@ -44,6 +51,7 @@ class WatchedCalls : public FileCalls {
   }
   void await_renames(unsigned count) { await(renamed_, count); }
   void await_refusals(unsigned count) { await(refused_, count); }
+  void await_locked_out(unsigned count) { await(locked_out_, count); }
   unsigned renames() {
     const std::lock_guard lock(mutex_);
     return renamed_;
@@ -63,6 +71,7 @@ class WatchedCalls : public FileCalls {
   std::mutex mutex_;
   std::condition_variable changed_;
   unsigned created_ = 0;  // by the keeper's thread
+  unsigned locked_out_ = 0;
   unsigned renamed_ = 0;
   unsigned refused_ = 0;
 };
@@ -306,6 +315,7 @@ TEST_F(CacheKeeperTest, AFlushLeavesAForeignFileAlone) {
   run(cache, [](CacheKeeper& keeper) {
     keeper.flushed(true);
     keeper.start();
+    keeper.stop();
     await_end(keeper);
     keeper.flushed(true);
   });
@@ -321,6 +331,7 @@ TEST_F(CacheKeeperTest, TheLastSaveWaitsForAnotherProcess) {
   run(cache, [&](CacheKeeper& keeper) {
     keeper.start();
     keeper.stop();
+    calls_.await_locked_out(21);  // ten attempts at the start, ten of the first save
     EXPECT_EQ(content(path_ + ".new"), "of another");
     ::close(fd);
     await_end(keeper);
