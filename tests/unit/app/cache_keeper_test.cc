@@ -331,7 +331,7 @@ TEST_F(CacheKeeperTest, TheLastSaveWaitsForAnotherProcess) {
   run(cache, [&](CacheKeeper& keeper) {
     keeper.start();
     keeper.stop();
-    calls_.await_locked_out(21);  // ten attempts at the start, ten of the first save
+    calls_.await_locked_out(20);  // ten attempts at the start, ten of the first save
     EXPECT_EQ(content(path_ + ".new"), "of another");
     ::close(fd);
     await_end(keeper);
