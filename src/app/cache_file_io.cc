@@ -265,8 +265,13 @@ class CacheFileReader {
   tl::expected<std::size_t, std::string> fill(std::size_t wanted);
   bool take_up(const SavedEntry& saved, UtcTime utc, Instant now);
   bool take_up_all(SnapshotDecoder& decoder, CacheFileResult& result);
-  // What is in the file is older than the flush.
-  bool overtaken() const { return cache_.generation() != generation_; }
+  // What is in the file is older than the flush. One of some names leaves the others; restore()
+  // sorts them out.
+  bool overtaken() const { return cache_.flushed_since(generation_, Question()); }
+  // What must stop now cannot sort them out any more: then the file must not stay as it is.
+  Outcome interruption() const {
+    return cache_.generation() != generation_ ? Outcome::overtaken : Outcome::interrupted;
+  }
 
   Cache& cache_;
   TtlRules rules_;
@@ -318,7 +323,7 @@ CacheFileResult CacheFileReader::read(EachChunk each_chunk) {
     if (!taken) {
       return failure(std::string(describe(taken.error())), taken.error() != Error::foreign_file);
     }
-    if (!go_on_()) result.outcome = Outcome::interrupted;
+    if (!go_on_()) result.outcome = interruption();
     if (overtaken()) result.outcome = Outcome::overtaken;
     if (result.outcome != Outcome::done || !each_chunk(decoder, result)) return result;
   }
@@ -346,7 +351,7 @@ bool CacheFileReader::take_up_all(SnapshotDecoder& decoder, CacheFileResult& res
   while (decoder.next(saved)) {
     const bool going_on = go_on_();
     if (overtaken() || !going_on) {
-      result.outcome = overtaken() ? Outcome::overtaken : Outcome::interrupted;
+      result.outcome = interruption();
       return false;
     }
     ++(take_up(saved, utc_now(), monotonic_now()) ? result.entries : result.skipped);

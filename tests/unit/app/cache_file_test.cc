@@ -422,6 +422,18 @@ TEST_F(CacheFileFaults, AFlushBeforeTheLoadingLeavesNothingToLoad) {
   EXPECT_EQ(after.cache.stats().entries, 0U);
 }
 
+TEST_F(CacheFileFaults, AFlushOfOneNameDuringTheLoadingLeavesTheOthers) {
+  ASSERT_EQ(save(new_.cache, path_).outcome, Outcome::done);
+  KeptCache after;
+  unsigned asked = 0;
+  const CacheFileResult loaded = load_cache(after.cache, path_, {}, 0, [&] {
+    if (++asked == 1'000) after.cache.flush(name_from_text("elsewhere.test.")->octets(), true);
+    return true;
+  });
+  EXPECT_EQ(loaded.outcome, Outcome::done);
+  EXPECT_EQ(after.cache.stats().entries, new_.cache.stats().entries);
+}
+
 TEST_F(CacheFileFaults, AFlushEndsTheLoading) {
   ASSERT_EQ(save(new_.cache, path_).outcome, Outcome::done);
   KeptCache after;
