@@ -234,6 +234,8 @@ bool Forwarder::on_failed_answer(const Question& question, const Pending& ended,
   if (answer.rcode == rcode::servfail) {
     cache_.store_failure(question, ended.hash, answer,
                          deliberate ? Origin::refusal : Origin::upstream, now_, ended.generation);
+  } else if (deliberate) {
+    cache_.supersede(question, ended.hash, now_);
   } else {
     cache_.hold_refresh(question, ended.hash, now_);
   }

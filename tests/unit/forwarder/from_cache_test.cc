@@ -22,6 +22,7 @@ std::uint32_t ttl_of(std::span<const std::uint8_t> response) {
 class FromCacheTest : public ForwarderTest {
  protected:
   static constexpr std::string_view name = "www.example.";
+  static constexpr std::uint8_t ede_bogus = 6;  // DNSSEC Bogus
 
   // As a worker's turns do.
   void advance(Duration time) {
@@ -53,16 +54,16 @@ class FromCacheTest : public ForwarderTest {
     for (const SeenQuery& seen : link.queries()) link.respond(seen.response(rcode));
     exchanges_.end_turn();
   }
-  // SERVFAIL with EDE 6, DNSSEC Bogus. Returns how many queries got it.
-  std::size_t respond_bogus() {
+  // With an EDE that says why. Returns how many queries got it.
+  std::size_t respond_on_purpose(std::uint16_t rcode, std::uint8_t ede_code) {
     LinkScript& link = ready_link();
     const auto queries = link.queries();
     for (const SeenQuery& seen : queries) {
-      auto bogus = seen.response(rcode::servfail);
-      store16(bogus.data() + 10, 1);
-      const std::uint8_t opt[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6, 0, 15, 0, 2, 0, 6};
-      bogus.insert(bogus.end(), std::begin(opt), std::end(opt));
-      link.respond(bogus);
+      auto refusal = seen.response(rcode);
+      store16(refusal.data() + 10, 1);
+      const std::uint8_t opt[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6, 0, 15, 0, 2, 0, ede_code};
+      refusal.insert(refusal.end(), std::begin(opt), std::end(opt));
+      link.respond(refusal);
     }
     exchanges_.end_turn();
     return queries.size();
@@ -160,7 +161,7 @@ TEST_F(FromCacheTest, AStaleAnswerInsteadOfAFailureAndNoQuestionForHalfAMinute) 
 TEST_F(FromCacheTest, WhatAnUpstreamRefusesOnPurposeIsPassedOnAndRemembered) {
   have_answer(life);
   ask_again();
-  EXPECT_EQ(respond_bogus(), 1U);
+  EXPECT_EQ(respond_on_purpose(rcode::servfail, ede_bogus), 1U);
   ASSERT_EQ(clients_.responses.size(), 1U);
   EXPECT_EQ(clients_.responses[0].second[3] & flag::rcode_mask, rcode::servfail);
   EXPECT_EQ(ask_again(), Outcome::answered);
@@ -169,6 +170,17 @@ TEST_F(FromCacheTest, WhatAnUpstreamRefusesOnPurposeIsPassedOnAndRemembered) {
   EXPECT_EQ(ask_again(), Outcome::pending);
   advance(stale_client_timeout);
   EXPECT_EQ(clients_.responses.size(), 1U) << "what a validator rejected is not given as stale";
+}
+
+TEST_F(FromCacheTest, WhatAFilterRefusesIsNotGivenAsStaleToTheNextClient) {
+  have_answer(life);
+  ask_again();
+  respond_on_purpose(rcode::refused, 15);  // Blocked
+  ASSERT_EQ(clients_.responses.size(), 1U);
+  EXPECT_EQ(clients_.responses[0].second[3] & flag::rcode_mask, rcode::refused);
+  EXPECT_EQ(ask_again(), Outcome::pending);
+  advance(stale_client_timeout);
+  EXPECT_EQ(clients_.responses.size(), 1U);
 }
 
 TEST_F(FromCacheTest, WhatIsNotKeptTakesThePlaceOfWhatHasExpired) {
