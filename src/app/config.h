@@ -5,16 +5,19 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "dns/name.h"
 #include "policy/networks.h"
 #include "transport/address.h"
 #include "transport/tls_credentials.h"
 
 namespace sotto {
 
+enum class Selection : std::uint8_t;  // upstream/selection.h
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 enum class LogFormat : std::uint8_t { text, json };
 
@@ -43,15 +46,33 @@ struct ListenAddress {
       false;  // a default address the host lacks is skipped; a configured one is an error
 };
 
-// One provider: a name, its endpoints in order of preference, and how to authenticate it.
+// Upstreams that do not name a group are in this one.
+inline constexpr std::string_view group_default = "default";
+
+// Upstreams of equal policy, and which of them is asked.
+struct GroupConfig {
+  std::string name;
+  Selection selection{};  // Selection::fastest
+};
+
+// One provider: a name, its endpoints in order of preference, how to authenticate it, and where its
+// connections leave from.
 struct UpstreamConfig {
-  std::string name;  // "cloudflare", or the first URL: unique in a configuration
-  std::vector<SocketAddress> endpoints;  // at least one
+  std::string name;      // "cloudflare", or the first URL: unique in a configuration
+  std::string provider;  // the name it was given by, "cloudflare"; empty: by URL
+  std::string group{group_default};
+  std::vector<SocketAddress> endpoints;  // at least one, or none: its addresses are those of host
+  std::string host;                      // to be looked up, lower case; empty: endpoints are given
+  std::uint16_t port = 0;                // of the host's addresses
   std::string auth_name;                 // empty: authenticated by IP SAN
   std::vector<SpkiPin> pins;
   std::string ca_file;  // empty: the system's store
   std::chrono::milliseconds idle_timeout{9'000};
+  std::chrono::milliseconds keep_warm{30'000};  // 0: no connection is opened ahead of need
   bool padding = true;
+  std::vector<IpAddress> sources;  // at most one of each family; without: the routing decides
+  std::string interface;           // empty: the routing decides
+  std::uint32_t mark = 0;          // of packets, for the firewall and the routing; 0: none
 };
 
 inline constexpr std::string_view control_socket_auto = "auto";
@@ -60,12 +81,28 @@ struct Config {
   struct Listen {
     std::vector<ListenAddress> udp;
     std::vector<ListenAddress> tcp;
+    std::optional<ListenAddress> admin;  // metrics and health over HTTP; none: switched off
   } listen;
 
   unsigned workers = 1;  // resolved: "auto" is already a number
 
-  std::vector<UpstreamConfig> upstreams;  // in order of preference
+  std::vector<GroupConfig> groups;        // in order of priority; each has an upstream
+  std::vector<UpstreamConfig> upstreams;  // in the order they are given in; each one's group exists
+  // Servers given by address that hosts of upstreams are looked up with. Empty: the upstreams that
+  // have addresses are asked.
+  std::vector<UpstreamConfig> bootstrap;
   std::chrono::milliseconds query_timeout{4'500};
+  unsigned hedge_percent = 5;   // of queries may be asked twice because they are late; 0: none
+  std::string state_directory;  // for what is learned and useful after a restart; empty: none
+
+  struct Health {
+    Name probe_name;                              // the root is asked for NS, others for A
+    std::chrono::milliseconds probe_interval{0};  // 0: no probes but of upstreams that failed
+  } health;
+
+  struct Tls {
+    std::string ticket_file;  // sessions for after a restart; empty: not kept
+  } tls;
 
   struct Policy {
     std::vector<Network> allow;  // clients that may ask; others get REFUSED with EDE 18

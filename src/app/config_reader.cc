@@ -104,7 +104,8 @@ void check_duplicates(Draft& draft, const Upstreams& upstreams) {
 
 // A transport that nothing was said about follows the other one, or listens on the default.
 void finish_listen(Draft& draft) {
-  auto& [udp, tcp] = draft.config.listen;
+  auto& udp = draft.config.listen.udp;
+  auto& tcp = draft.config.listen.tcp;
   std::vector<ListenAddress> standard;
   for (const std::string_view text : listen_standard) {
     const auto address = SocketAddress::parse(text);
