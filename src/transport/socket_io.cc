@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <netinet/tcp.h>
+#include <optional>
 #include <system_error>
 #include <unistd.h>
 
@@ -12,6 +13,12 @@ namespace {
 // Bursts of a thousand queries overflow the kernel's default of 212,992 octets, which counts whole
 // buffers, not payload. The kernel caps this at net.core.rmem_max unless we may force it.
 constexpr int datagram_buffer_octets = 4 * 1'024 * 1'024;
+// The second line of defence against peers that vanished: the first are the deadlines of queries. A
+// connection that nobody asks anything for ten seconds is usually closed anyway.
+constexpr int unacknowledged_milliseconds_max = 10'000;
+constexpr int keepalive_after_seconds = 10;
+constexpr int keepalive_every_seconds = 3;
+constexpr int keepalive_probes = 3;
 constexpr int accept_backlog = 4'096;  // the kernel caps it at net.core.somaxconn
 
 SystemError error_of(const char* call, const SocketAddress& address) {
@@ -39,6 +46,45 @@ void enlarge_buffers(int fd) {
   if (::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &octets, sizeof octets) != 0) {
     set_option(fd, SOL_SOCKET, SO_SNDBUF, octets);
   }
+}
+
+void watch_for_dead_peer(int fd) {
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_milliseconds_max);
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_after_seconds);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_every_seconds);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
+}
+
+SystemError local_error(const std::string& what, const SocketAddress& address,
+                        const char* capability) {
+  const int code = errno;
+  SystemError error{code, "connect to " + address.text() + " " + what + ": " +
+                              std::generic_category().message(code)};
+  if (code == EPERM) error.what += std::string{"; sotto needs "} + capability;
+  return error;
+}
+
+// Nothing, or why packets cannot leave from there.
+std::optional<SystemError> leave_from(int fd, const LocalEnd& local, const SocketAddress& peer) {
+  if (!local.interface.empty() &&
+      ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, local.interface.data(),
+                   static_cast<socklen_t>(local.interface.size())) != 0) {
+    return local_error("over interface " + local.interface, peer, "CAP_NET_RAW");
+  }
+  if (local.mark != 0 &&
+      ::setsockopt(fd, SOL_SOCKET, SO_MARK, &local.mark, sizeof local.mark) != 0) {
+    return local_error("with mark " + std::to_string(local.mark), peer, "CAP_NET_ADMIN");
+  }
+  if (!local.source) return {};
+  // The port is chosen when connecting, so that as many connections as ports can leave from here to
+  // each upstream, not in all.
+  set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  const KernelAddress source = to_kernel({*local.source, 0});
+  if (::bind(fd, source.data(), source.octets) != 0) {
+    return local_error("from " + local.source->text(), peer, "CAP_NET_RAW");
+  }
+  return {};
 }
 
 }  // namespace
@@ -112,15 +158,29 @@ tl::expected<UniqueFd, SystemError> open_listener(SocketKind kind, const SocketA
   return fd;
 }
 
-tl::expected<UniqueFd, SystemError> begin_connect(SocketKind kind, const SocketAddress& address) {
+tl::expected<UniqueFd, SystemError> begin_connect(SocketKind kind, const SocketAddress& address,
+                                                  const LocalEnd& local) {
   UniqueFd fd = new_socket(kind, address);
   if (!fd) return tl::unexpected(error_of("connect to", address));
-  if (kind == SocketKind::stream) set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  if (kind == SocketKind::stream) {
+    set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+    watch_for_dead_peer(fd.get());
+  }
+  if (auto error = leave_from(fd.get(), local, address)) return tl::unexpected(std::move(*error));
   const KernelAddress kernel = to_kernel(address);
   if (::connect(fd.get(), kernel.data(), kernel.octets) != 0 && errno != EINPROGRESS) {
     return tl::unexpected(error_of("connect to", address));
   }
   return fd;
+}
+
+std::string local_address_towards(const SocketAddress& address, const LocalEnd& local) {
+  // Connecting a datagram socket asks the routing, no more.
+  const auto fd = begin_connect(SocketKind::datagram, address, local);
+  KernelAddress own;
+  own.octets = sizeof own.storage;
+  if (!fd || ::getsockname(fd->get(), own.data(), &own.octets) != 0) return {};
+  return from_kernel(own.data()).ip.text();
 }
 
 int connect_result(int fd) {
@@ -131,7 +191,7 @@ int connect_result(int fd) {
 }
 
 bool is_no_route(int code) {
-  return code == ENETUNREACH || code == EADDRNOTAVAIL || code == EAFNOSUPPORT;
+  return code == ENETUNREACH || code == EADDRNOTAVAIL || code == EAFNOSUPPORT || code == ENODEV;
 }
 
 }  // namespace sotto

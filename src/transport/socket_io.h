@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "transport/address.h"
+#include "transport/local_end.h"
 
 namespace sotto {
 
@@ -60,12 +61,19 @@ tl::expected<UniqueFd, SystemError> open_listener(SocketKind kind, const SocketA
                                                   bool first);
 
 // A non-blocking socket on its way to address: connected, or, for streams, in progress (wait until
-// writable, then ask connect_result()).
-tl::expected<UniqueFd, SystemError> begin_connect(SocketKind kind, const SocketAddress& address);
+// writable, then ask connect_result()). Whatever local asks for is in force before anything leaves,
+// or it is an error that says what to do.
+tl::expected<UniqueFd, SystemError> begin_connect(SocketKind kind, const SocketAddress& address,
+                                                  const LocalEnd& local = {});
 // 0, or the errno the connection attempt ended with.
 int connect_result(int fd);
 
-// Is this the error of a host without a route, or without an address, of this family?
+// The local address that connections to address would have now, as text; empty without a route.
+// Sends nothing.
+std::string local_address_towards(const SocketAddress& address, const LocalEnd& local = {});
+
+// Is this the error of a host without a route, or without an address, of this family; or without
+// the address or interface that connections are to leave from? Each may come and go.
 bool is_no_route(int code);
 
 }  // namespace sotto
