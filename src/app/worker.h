@@ -74,6 +74,7 @@ class Worker {
   // Written by the worker's thread, readable by any.
   const ForwarderCounters& counters() const { return counters_; }
   const UpstreamCounters& upstream_counters() const { return upstream_counters_; }
+  const TransportCounters& udp_counters() const { return udp_counters_; }
   const TcpCounters& tcp_counters() const { return tcp_counters_; }
   std::uint64_t udp_unsent() const;
 
@@ -87,6 +88,7 @@ class Worker {
   Random random_;
   ForwarderCounters counters_;
   UpstreamCounters upstream_counters_;
+  TransportCounters udp_counters_;
   TcpCounters tcp_counters_;
   UpstreamLog upstream_log_;
   TlsLinkOpener opener_;

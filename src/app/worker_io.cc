@@ -14,8 +14,8 @@ Worker::Worker(SharedState& shared, Log& log, WorkerSockets sockets,
       forwarder_(exchanges_, shared.cache, counters_, loop_.now()),
       tcp_(loop_, forwarder_, tcp_counters_) {
   for (WorkerSockets::Bound& bound : sockets.udp) {
-    udp_.push_back(
-        std::make_unique<UdpFrontend>(loop_, forwarder_, std::move(bound.fd), bound.address));
+    udp_.push_back(std::make_unique<UdpFrontend>(loop_, forwarder_, udp_counters_,
+                                                 std::move(bound.fd), bound.address));
   }
   for (WorkerSockets::Bound& bound : sockets.tcp) tcp_.add_listener(std::move(bound.fd));
   loop_.set_turn_end([this] { return end_turn(); });

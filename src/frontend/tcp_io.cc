@@ -154,6 +154,7 @@ void TcpFrontend::serve(Connection& connection) {
         .datagram = false,
         .keepalive = static_cast<std::uint16_t>(std::min<Duration::rep>(keepalive, 0xFFFF))};
     const ReplyTo to{.sink = this, .path = {}, .connection = to_number(connection.id)};
+    counters_.messages.queries.add();
     const Forwarder::Now now = forwarder_.answer_now(client, *message, scratch());
     ++connection.waiting;
     if (now.outcome == Forwarder::Outcome::answered) {
@@ -190,6 +191,7 @@ std::span<std::uint8_t> TcpFrontend::response_space(const ReplyTo& to, std::uint
 void TcpFrontend::response_written(const ReplyTo& to, std::size_t octets) {
   Connection& connection = connections_.at(from_number(to.connection));
   --connection.waiting;
+  counters_.messages.count_response(std::span(response_).first(octets));
   unsent_octets_ += stream_length_octets + octets;
   std::array<std::uint8_t, stream_length_octets> length{};
   store16(length.data(), static_cast<std::uint16_t>(octets));
@@ -270,6 +272,7 @@ void TcpFrontend::on_resumed(ConnectionId id) {
 }
 
 void TcpFrontend::close(Connection& connection) {
+  counters_.closed.add();
   unsent_octets_ -= connection.unsent();
   limits_.closed(connection.client);
   by_age_.remove(connection);

@@ -14,6 +14,7 @@
 #include "dns/framing.h"
 #include "forwarder/forwarder.h"
 #include "frontend/tcp_limits.h"
+#include "frontend/transport_counters.h"
 #include "transport/loop_io.h"
 #include "transport/socket_io.h"
 
@@ -32,10 +33,12 @@ inline constexpr std::size_t unsent_octets_all_max = 128 * 1'024 * 1'024;
 inline constexpr Duration accept_pause = std::chrono::milliseconds{100};
 
 struct TcpCounters {
+  TransportCounters messages;
   Counter accepted;
   Counter rejected;  // beyond a limit
+  Counter closed;    // of those accepted, for whatever reason; also …
   Counter closed_idle;
-  Counter closed_slow;    // the client did not read
+  Counter closed_slow;    // … the client did not read
   Counter accept_failed;  // out of descriptors or memory
 };
 

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "forwarder/forwarder.h"
+#include "frontend/transport_counters.h"
 #include "transport/datagram_io.h"
 #include "transport/loop_io.h"
 #include "transport/socket_io.h"
@@ -13,8 +14,9 @@ namespace sotto {
 
 class UdpFrontend final : public ResponseSink {
  public:
-  // fd: bound to address. loop and forwarder outlive the frontend.
-  UdpFrontend(Loop& loop, Forwarder& forwarder, UniqueFd fd, const SocketAddress& address);
+  // fd: bound to address. loop, forwarder and counters outlive the frontend.
+  UdpFrontend(Loop& loop, Forwarder& forwarder, TransportCounters& counters, UniqueFd fd,
+              const SocketAddress& address);
 
   void start();
   // Takes no more queries; responses still leave.
@@ -33,6 +35,7 @@ class UdpFrontend final : public ResponseSink {
   void answer(std::size_t first, std::size_t count);
 
   Forwarder& forwarder_;
+  TransportCounters& counters_;
   Watch watch_;
   DatagramSocket socket_;
   std::array<Forwarder::Incoming, Forwarder::batch_max> incoming_;
