@@ -48,6 +48,7 @@ struct Exchange {
   ListHook<Exchange> by_age;
   ListHook<Exchange> in_waiting;
   bool in_constrained = false;  // which list in_waiting belongs to
+  bool cancelled = false;       // nobody waits for it
 
   std::span<Attempt> tried() { return {attempts.data(), sends}; }
   std::span<const Attempt> tried() const { return {attempts.data(), sends}; }
@@ -78,6 +79,7 @@ struct Exchange {
     sends = 0;
     fresh = true;
     in_constrained = false;
+    cancelled = false;
     without_edns_for = 0;
     answered_badly_by = 0;
     bad_answer.reset();

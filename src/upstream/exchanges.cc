@@ -47,6 +47,22 @@ ExchangeId Exchanges::start(const Question& question, std::uint64_t token) {
   return id;
 }
 
+bool Exchanges::cancel(ExchangeId id) {
+  Exchange& exchange = exchanges_.at(id);
+  stop_waiting(exchange);
+  if (!exchange.has(Attempt::State::active) && !exchange.has(Attempt::State::suspect)) {
+    retire(exchange);
+    return true;
+  }
+  exchange.cancelled = true;
+  return false;
+}
+
+void Exchanges::resume(ExchangeId id) {
+  Exchange& exchange = exchanges_.at(id);
+  if (std::exchange(exchange.cancelled, false)) ask_again(exchange);
+}
+
 // Does not end the exchange from inside start(): its caller does not know the id yet.
 Exchanges::Sending Exchanges::try_to_send(Exchange& exchange) {
   if (exchange.sends == sends_max) return Sending::exhausted;
@@ -85,9 +101,20 @@ void Exchanges::send(Exchange& exchange, Connection& connection) {
 // At once if there is a connection, else in front of those that have not been asked yet.
 void Exchanges::ask_again(Exchange& exchange) {
   if (exchange.has(Attempt::State::active) || Waiting::contains(exchange)) return;
+  if (exchange.cancelled) {
+    if (!exchange.has(Attempt::State::suspect)) end_soon(exchange);
+    return;
+  }
   waiting_.push_front(exchange);
   exchange.in_constrained = false;
   look_again_ = true;
+}
+
+// By on_deadline(): the connection that reports is in the middle of something.
+void Exchanges::end_soon(Exchange& exchange) {
+  exchange.deadline = now_;
+  by_age_.remove(exchange);
+  by_age_.push_front(exchange);
 }
 
 void Exchanges::stop_waiting(Exchange& exchange) {
@@ -157,7 +184,8 @@ void Exchanges::on_deadline() {
   pool_.on_deadline();
   while (!by_age_.empty() && by_age_.front()->deadline <= now_) {
     Exchange& exchange = *by_age_.front();
-    give_up(exchange, exchange.sends == 0 ? unreachable : unanswered);
+    const bool asked_in_time = exchange.sends > 0 && !exchange.cancelled;
+    give_up(exchange, asked_in_time ? unanswered : unreachable);
   }
   on_change();
 }

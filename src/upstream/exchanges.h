@@ -57,6 +57,14 @@ class Exchanges final : public PoolEvents {
 
   // token: handed back with the result.
   ExchangeId start(const Question& question, std::uint64_t token);
+  // Nobody waits for its result any more: nothing more is sent for it. True if it has ended,
+  // without a result event. What has been asked goes on while it may be answered: its place on the
+  // connection stays taken anyway, and abandoning what a healthy server was about to answer would
+  // count against it (pipeline_abandoned_max). So no more of these go on than connections have
+  // room.
+  bool cancel(ExchangeId id);
+  // Somebody waits again; harmless for what was not cancelled.
+  void resume(ExchangeId id);
   const Question& question(ExchangeId id) { return exchanges_.at(id).question; }
   // Has any upstream a chance to answer what starts now?
   bool usable() const { return pool_.usable(); }
@@ -95,6 +103,7 @@ class Exchanges final : public PoolEvents {
   Sending try_to_send(Exchange& exchange);
   void send(Exchange& exchange, Connection& connection);
   void ask_again(Exchange& exchange);
+  void end_soon(Exchange& exchange);
   void serve_waiting();
   bool serve(Exchange& exchange);
   void stop_waiting(Exchange& exchange);
