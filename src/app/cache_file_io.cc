@@ -4,76 +4,24 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <tl/expected.hpp>
 #include <unistd.h>
 #include <utility>
 #include <vector>
 
+#include "app/file_replacement_io.h"
 #include "cache/snapshot.h"
 #include "transport/socket_io.h"
 
 namespace sotto {
 
-int FileCalls::create(const std::string& path) {
-  return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-}
-
-int FileCalls::open_existing(const std::string& path) {
-  // Over NFS only who may write may lock.
-  return ::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-}
-
-int FileCalls::lock(int fd) {
-  return ::flock(fd, LOCK_EX | LOCK_NB);
-}
-
-int FileCalls::open_directory(const std::string& path) {
-  return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-ssize_t FileCalls::write(int fd, const void* octets, std::size_t count) {
-  return ::write(fd, octets, count);
-}
-
-int FileCalls::sync(int fd) {
-  return ::fsync(fd);
-}
-
-int FileCalls::close(int fd) {
-  return ::close(fd);
-}
-
-int FileCalls::rename(const std::string& from, const std::string& to) {
-  return ::rename(from.c_str(), to.c_str());
-}
-
-int FileCalls::unlink(const std::string& path) {
-  return ::unlink(path.c_str());
-}
-
 namespace {
 
 using Outcome = CacheFileResult::Outcome;
-using Done = tl::expected<void, std::string>;  // or why not
 
 UtcTime utc_now() {
   return std::chrono::floor<std::chrono::milliseconds>(wall_now());
-}
-
-// With what to do about it, where that is clear.
-std::string trouble(std::string_view what, int error) {
-  std::string text = std::string(what) + ": " + std::strerror(error);
-  if (error == ENOSPC || error == EDQUOT) text += "; free some space";
-  if (error == EACCES || error == EPERM || error == EROFS) {
-    text += "; its directory must be writable for sotto";
-  }
-  return text;
-}
-
-tl::unexpected<std::string> failed(std::string_view what) {
-  return tl::unexpected<std::string>(trouble(what, errno));
 }
 
 CacheFileResult ended(Outcome outcome, std::string reason = {}) {
@@ -89,160 +37,9 @@ CacheFileResult failure(std::string reason, bool may_replace = true) {
   return result;
 }
 
-// Does path name the file that fd is?
-bool names(const std::string& path, const UniqueFd& fd) {
-  struct stat named {};
-  struct stat opened {};
-  return ::lstat(path.c_str(), &named) == 0 && ::fstat(fd.get(), &opened) == 0 &&
-         named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
-}
-
-std::string directory_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return path.substr(0, std::max<std::size_t>(slash, 1));
-}
-
-// A new file that takes the place of path when it is complete, else vanishes. Only who has it
-// locked may rename or remove it: several processes do not disturb each other, and one that is not
-// locked was left by a process that was killed.
-class Replacement {
- public:
-  Replacement(std::string path, FileCalls& calls)
-      : path_(std::move(path)), new_path_(path_ + ".new"), calls_(calls) {}
-  ~Replacement() {
-    if (fd_ >= 0) calls_.close(fd_);
-    if (exists_ && names(new_path_, lock_)) calls_.unlink(new_path_);
-  }
-  Replacement(const Replacement&) = delete;
-  Replacement& operator=(const Replacement&) = delete;
-
-  Done create();
-  // Why create() failed.
-  bool busy() const { return busy_; }
-  Done write(std::span<const std::uint8_t> octets);
-  // The content reaches the disk before the name does, and that is there before the last returns.
-  Done complete();
-  Done take_place();
-  Done sync_directory();
-
- private:
-  Done lock(const UniqueFd& fd);
-  Done remove_left_over();
-  Done create_locked();
-
-  const std::string path_;
-  const std::string new_path_;
-  FileCalls& calls_;
-  int fd_ = -1;
-  UniqueFd lock_;  // the same file: locked until it has its place, closed or not
-  bool exists_ = false;
-  bool busy_ = false;
-};
-
-Done Replacement::create() {
-  constexpr int attempts_max = 10;
-  for (int attempt = 0; attempt < attempts_max; ++attempt) {
-    busy_ = false;
-    Done done = remove_left_over();
-    if (done && !busy_) done = create_locked();
-    if (!busy_) return done;
-    // Often the other only tries whether it could write, and is done at once.
-  }
-  return tl::unexpected<std::string>("another process is writing " + new_path_ +
-                                     "; each sotto needs a cache.file of its own");
-}
-
-Done Replacement::lock(const UniqueFd& fd) {
-  if (calls_.lock(fd.get()) == 0) {
-    // The other may have put it in its place, or removed it, before the lock was ours.
-    busy_ = !names(new_path_, fd);
-    return {};
-  }
-  busy_ = errno == EWOULDBLOCK || errno == EINTR;
-  return failed("cannot lock " + new_path_);
-}
-
-Done Replacement::remove_left_over() {
-  const UniqueFd fd(calls_.open_existing(new_path_));
-  if (!fd && (errno == ENOENT || errno == ENOTDIR)) return {};
-  if (fd) {
-    const Done done = lock(fd);
-    if (!done || busy_) return done;
-  } else if (errno != ELOOP && errno != ENXIO && errno != EACCES) {
-    return failed("cannot open " + new_path_);
-  }  // else a link, a pipe, another user's: of no use to anybody
-  if (calls_.unlink(new_path_) != 0 && errno != ENOENT) return failed("cannot remove " + new_path_);
-  return {};
-}
-
-Done Replacement::create_locked() {
-  fd_ = calls_.create(new_path_);
-  if (fd_ < 0) {
-    busy_ = errno == EEXIST;
-    const bool no_directory = errno == ENOENT || errno == ENOTDIR;
-    const std::string why = trouble("cannot create " + new_path_, errno);
-    return tl::unexpected<std::string>(why + (no_directory ? "; its directory must exist" : ""));
-  }
-  exists_ = true;
-  lock_ = UniqueFd(::fcntl(fd_, F_DUPFD_CLOEXEC, 0));
-  if (!lock_) return failed("cannot keep " + new_path_ + " open");
-  Done done = lock(lock_);
-  if (busy_) {  // somebody took it for a left-over: it is theirs to remove
-    exists_ = false;
-    calls_.close(std::exchange(fd_, -1));
-  }
-  return done;
-}
-
-Done Replacement::write(std::span<const std::uint8_t> octets) {
-  while (!octets.empty()) {
-    const ssize_t written = calls_.write(fd_, octets.data(), octets.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return failed("cannot write " + new_path_);
-    octets = octets.subspan(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
-Done Replacement::complete() {
-  if (calls_.sync(fd_) != 0) return failed("cannot write " + new_path_);
-  // Some network file systems tell only now that there was no room.
-  if (calls_.close(std::exchange(fd_, -1)) != 0) return failed("cannot write " + new_path_);
-  return {};
-}
-
-Done Replacement::take_place() {
-  if (!names(new_path_, lock_)) {
-    return tl::unexpected<std::string>(new_path_ + " was taken away by another program");
-  }
-  if (calls_.rename(new_path_, path_) != 0) return failed("cannot replace " + path_);
-  exists_ = false;
-  return {};
-}
-
-Done Replacement::sync_directory() {
-  const int directory = calls_.open_directory(directory_of(path_));
-  // A directory may be writable and not readable; then the kernel chooses when.
-  if (directory < 0 && errno == EACCES) return {};
-  if (directory < 0) return failed("cannot open the directory of " + path_);
-  const bool synced = calls_.sync(directory) == 0;
-  const Done done = synced ? Done() : failed("cannot write the directory of " + path_);
-  calls_.close(directory);
-  return done;
-}
-
-// What stands under the name must be a file, or nothing: /dev/null and links stay what they are.
-Done check_replaceable(const std::string& path) {
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0) return {};
-  if (S_ISREG(status.st_mode)) return {};
-  return tl::unexpected<std::string>(path + " is not a regular file");
-}
-
-Done write_ready(Replacement& file, SnapshotEncoder& encoder) {
+FileDone write_ready(FileReplacement& file, SnapshotEncoder& encoder) {
   if (encoder.ready().empty()) return {};
-  const Done done = file.write(encoder.ready());
+  const FileDone done = file.write(encoder.ready());
   encoder.clear_ready();
   return done;
 }
@@ -373,9 +170,9 @@ bool CacheFileReader::take_up(const SavedEntry& saved, UtcTime utc, Instant now)
 CacheFileResult save_cache(const Cache& cache, const std::string& path, FileCalls& calls,
                            const GoOn& go_on, const ClaimPlace& claim) {
   const std::uint32_t generation = cache.generation();
-  Done done = check_replaceable(path);
+  FileDone done = check_replaceable(path);
   if (!done) return failure(done.error(), false);
-  Replacement file(path, calls);
+  FileReplacement file(path, calls);
   done = file.create();
   if (file.busy()) return ended(Outcome::busy, done.error());
   SnapshotEncoder encoder(utc_now());
@@ -412,17 +209,17 @@ CacheFileResult save_cache(const Cache& cache, const std::string& path, FileCall
 }
 
 CacheFileResult probe_cache_file(const std::string& path, FileCalls& calls) {
-  if (const Done done = check_replaceable(path); !done) return failure(done.error(), false);
-  Replacement file(path, calls);
-  const Done done = file.create();
+  if (const FileDone done = check_replaceable(path); !done) return failure(done.error(), false);
+  FileReplacement file(path, calls);
+  const FileDone done = file.create();
   if (file.busy()) return ended(Outcome::busy, done.error());
   return done ? CacheFileResult() : failure(done.error());
 }
 
 CacheFileResult remove_cache_file(const std::string& path, FileCalls& calls) {
-  if (const Done done = check_replaceable(path); !done) return failure(done.error(), false);
+  if (const FileDone done = check_replaceable(path); !done) return failure(done.error(), false);
   if (calls.unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR) return {};
-  return failure(trouble("cannot remove " + path, errno));
+  return failure(file_trouble("cannot remove " + path, errno));
 }
 
 CacheFileResult load_cache(Cache& cache, const std::string& path, const TtlRules& rules,

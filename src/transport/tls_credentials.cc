@@ -107,6 +107,7 @@ void TlsTicketStore::put(const TlsPeerIdentity& peer, std::vector<std::uint8_t> 
   }
   Peer& entry = peers_[peer];
   entry.last_put = ++puts_;
+  ++changes_;
   if (entry.tickets.size() >= tickets_per_peer_max) entry.tickets.erase(entry.tickets.begin());
   entry.tickets.push_back(std::move(session));
 }
@@ -119,12 +120,27 @@ std::optional<std::vector<std::uint8_t>> TlsTicketStore::take(const TlsPeerIdent
   std::vector<std::uint8_t> newest = std::move(tickets.back());
   tickets.pop_back();
   if (tickets.empty()) peers_.erase(found);
+  ++changes_;
   return newest;
 }
 
 void TlsTicketStore::forget(const TlsPeerIdentity& peer) {
   const std::lock_guard lock(mutex_);
-  peers_.erase(peer);
+  if (peers_.erase(peer) > 0) ++changes_;
+}
+
+std::vector<PeerTickets> TlsTicketStore::all() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::uint64_t, PeerTickets> by_last_put;
+  for (const auto& [peer, entry] : peers_) by_last_put[entry.last_put] = {peer, entry.tickets};
+  std::vector<PeerTickets> copy;
+  for (auto& [last_put, peer] : by_last_put) copy.push_back(std::move(peer));
+  return copy;
+}
+
+std::uint64_t TlsTicketStore::changes() const {
+  const std::lock_guard lock(mutex_);
+  return changes_;
 }
 
 std::size_t TlsTicketStore::size() const {

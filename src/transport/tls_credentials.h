@@ -81,6 +81,13 @@ class TlsServerCredentials {
   std::unique_ptr<Credentials> credentials_;
 };
 
+// What a store holds for one peer: sessions as GnuTLS packs them, secrets included, oldest first.
+struct PeerTickets {
+  TlsPeerIdentity peer;
+  std::vector<std::vector<std::uint8_t>> tickets;
+  friend bool operator==(const PeerTickets&, const PeerTickets&) = default;
+};
+
 // Session tickets for resumption, one store per process; locked, off the query path. Tickets are
 // used once each (RFC 8446 C.4); a few newest are kept per peer. When there are too many peers, the
 // one that was given no ticket for longest is forgotten.
@@ -91,6 +98,10 @@ class TlsTicketStore {
   std::optional<std::vector<std::uint8_t>> take(const TlsPeerIdentity& peer);
   void forget(const TlsPeerIdentity& peer);
   std::size_t size() const;  // tickets
+  // A copy of everything, for a file; the peer that was given a ticket last comes last.
+  std::vector<PeerTickets> all() const;
+  // Differs whenever the content does.
+  std::uint64_t changes() const;
 
   static constexpr std::size_t tickets_per_peer_max = 4;  // what common servers send, times two
   static constexpr std::size_t peers_max = 256;           // far beyond any list of upstreams
@@ -103,6 +114,7 @@ class TlsTicketStore {
 
   mutable std::mutex mutex_;
   std::uint64_t puts_ = 0;
+  std::uint64_t changes_ = 0;
   std::map<TlsPeerIdentity, Peer> peers_;
 };
 

@@ -138,9 +138,37 @@ def snapshots():
     yield "foreign", b"\0PNG\r\n\x1a\n" + bytes(40)
 
 
+def ticket_file(*peers, version=1, created=1_700_000_000_000):
+    """ticket_file_fuzz.cc puts the checksum in."""
+    head = struct.pack("!IQH", version, created, len(peers))
+    return b"\1sottoT\n\x1a" + head + b"".join(peers) + bytes(8)
+
+
+def peer_tickets(address, *tickets, name=b"dns.test", ca_file=b"", pins=()):
+    identity = bytes([len(address)]) + address + struct.pack("!IH", 0, 853)
+    identity += struct.pack("!H", len(name)) + name + struct.pack("!H", len(ca_file)) + ca_file
+    identity += bytes([len(pins)]) + b"".join(pins) + bytes([len(tickets)])
+    return identity + b"".join(struct.pack("!H", len(each)) + each for each in tickets)
+
+
+def ticket_files():
+    plain = peer_tickets(b"\xc0\0\2\1", b"session")
+    pinned = peer_tickets(b"\x20\1\x0d\xb8" + bytes(11) + b"\1", b"one", b"two", name=b"",
+                          ca_file=b"/ca.pem", pins=(bytes(32), bytes(range(32))))
+    yield "empty", ticket_file()
+    yield "plain", ticket_file(plain)
+    yield "two", ticket_file(pinned, plain)
+    yield "old", ticket_file(plain, created=1_600_000_000_000)
+    yield "future", ticket_file(plain, created=1_700_000_999_000)
+    yield "version", ticket_file(plain, version=2)
+    yield "mapped", ticket_file(peer_tickets(bytes(10) + b"\xff\xff\xc0\0\2\1", b"session"))
+    yield "no-ticket", ticket_file(peer_tickets(b"\xc0\0\2\1"))
+    yield "unsealed", b"\0" + ticket_file(plain)[1:]
+
+
 def main():
     seeds = {"name": names, "query": queries, "edns": edns, "answer": answers, "framing": framing,
-             "demultiplexer": demultiplexer, "snapshot": snapshots}
+             "demultiplexer": demultiplexer, "snapshot": snapshots, "ticket_file": ticket_files}
     for target, generate in seeds.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -163,6 +163,27 @@ TEST(TlsTicketStore, IsBounded) {
   EXPECT_LE(store.size(), TlsTicketStore::peers_max * TlsTicketStore::tickets_per_peer_max);
 }
 
+TEST(TlsTicketStore, ShowsAllItHasAndWhetherItChanged) {
+  TlsTicketStore store;
+  const std::uint64_t empty = store.changes();
+  EXPECT_TRUE(store.all().empty());
+  store.put(peer("b"), {1});
+  store.put(peer("a"), {2});
+  store.put(peer("b"), {3});
+  const std::uint64_t filled = store.changes();
+  EXPECT_NE(filled, empty);
+  const std::vector<PeerTickets> expected = {{peer("a"), {{2}}}, {peer("b"), {{1}, {3}}}};
+  EXPECT_EQ(store.all(), expected);
+  store.forget(peer("nobody"));
+  EXPECT_FALSE(store.take(peer("nobody")));
+  EXPECT_EQ(store.changes(), filled);
+  EXPECT_TRUE(store.take(peer("b")));
+  EXPECT_NE(store.changes(), filled);
+  const std::uint64_t taken = store.changes();
+  store.forget(peer("a"));
+  EXPECT_NE(store.changes(), taken);
+}
+
 // For ThreadSanitizer, and no ticket is ever given out twice.
 TEST(TlsTicketStore, ManyThreads) {
   TlsTicketStore store;
