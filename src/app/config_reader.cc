@@ -6,10 +6,9 @@
 
 #include "app/duration.h"
 #include "app/option_setters.h"
-#include "app/providers.h"
 #include "app/text.h"
 #include "app/toml_file.h"
-#include "app/upstream_url.h"
+#include "app/upstream_reader.h"
 
 namespace sotto {
 
@@ -17,7 +16,7 @@ namespace {
 
 // Neither root nor mDNS's 5353 is needed for these.
 constexpr std::array<std::string_view, 2> listen_standard{"127.0.0.1:5053", "[::1]:5053"};
-constexpr std::array<std::string_view, 2> upstreams_standard{"cloudflare", "quad9"};
+constexpr std::string_view admin_standard = "127.0.0.1:9053";
 
 constexpr std::string_view upstream_flag = "--upstream";
 
@@ -47,26 +46,10 @@ void apply_override(Draft& draft, const Override& given) {
   }
 }
 
-struct Upstreams {
-  std::vector<UpstreamConfig> configs;
-  std::vector<Place> places;  // of each
-};
-
-// Each URL is an upstream of its own.
-Upstreams upstreams_of(Draft& draft, const std::vector<Text>& urls) {
-  Upstreams upstreams;
-  for (const Text& url : urls) {
-    UpstreamConfig upstream = draft.upstream_default;
-    set_upstream_url(draft, upstream, Value{.place = url.place, .text = {}, .list = {url}});
-    upstreams.configs.push_back(std::move(upstream));
-    upstreams.places.push_back(url.place);
-  }
-  return upstreams;
-}
-
-Upstreams overriding_upstreams(Draft& draft, std::span<const Override> overrides,
-                               const Upstreams& of_file) {
-  Upstreams upstreams = of_file;
+// What flags or the environment say about upstreams; nothing if they are silent.
+std::optional<std::vector<Entry>> overriding_upstreams(Draft& draft,
+                                                       std::span<const Override> overrides) {
+  std::optional<std::vector<Entry>> upstreams;
   for (const Override& given : overrides) {
     if (given.flag != upstream_flag) continue;
     std::vector<Text> urls;
@@ -74,32 +57,13 @@ Upstreams overriding_upstreams(Draft& draft, std::span<const Override> overrides
     for (const std::string& text : given.texts) urls.push_back({text, Place{given.source}});
     upstreams = upstreams_of(draft, urls);
   }
-  if (!upstreams.configs.empty()) return upstreams;
-  std::vector<Text> urls;
-  urls.reserve(upstreams_standard.size());
-  for (const std::string_view name : upstreams_standard) {
-    urls.push_back({std::string(name), Place{}});
-  }
-  return upstreams_of(draft, urls);
+  return upstreams;
 }
 
-// The same server twice would be asked twice and count as a second path that it is not.
-void check_duplicates(Draft& draft, const Upstreams& upstreams) {
-  std::map<std::pair<SocketAddress, std::string>, std::size_t> seen;
-  for (std::size_t i = 0; i < upstreams.configs.size(); ++i) {
-    const UpstreamConfig& upstream = upstreams.configs[i];
-    for (const SocketAddress& endpoint : upstream.endpoints) {
-      const auto [first, added] = seen.emplace(std::pair{endpoint, upstream.auth_name}, i);
-      if (added) continue;
-      const std::string where =
-          first->second == i ? "it is listed twice here"
-                             : "it is part of \"" + upstreams.configs[first->second].name + "\"";
-      draft.errors.push_back(
-          {upstreams.places[i],
-           complaint("duplicate upstream", upstream_url(endpoint, upstream.auth_name), where)});
-      break;
-    }
-  }
+ListenAddress default_address(std::string_view text) {
+  const auto address = SocketAddress::parse(text);
+  assert(address.has_value());
+  return {*address, true};
 }
 
 // A transport that nothing was said about follows the other one, or listens on the default.
@@ -107,11 +71,7 @@ void finish_listen(Draft& draft) {
   auto& udp = draft.config.listen.udp;
   auto& tcp = draft.config.listen.tcp;
   std::vector<ListenAddress> standard;
-  for (const std::string_view text : listen_standard) {
-    const auto address = SocketAddress::parse(text);
-    assert(address.has_value());
-    standard.push_back({*address, true});
-  }
+  for (const std::string_view text : listen_standard) standard.push_back(default_address(text));
   if (!draft.udp_given && !draft.tcp_given) {
     udp = tcp = standard;
   } else if (!draft.udp_given) {
@@ -122,6 +82,14 @@ void finish_listen(Draft& draft) {
   if (udp.empty() && tcp.empty() && draft.errors.empty()) {
     draft.errors.push_back(
         {draft.listen_off, "udp and tcp are both switched off; give one of them an address"});
+  }
+  const auto& admin = draft.config.listen.admin;
+  if (!admin || admin->is_default) return;
+  for (const ListenAddress& other : tcp) {
+    if (!collide(other.address, admin->address)) continue;
+    complain(draft, {admin->address.text(), draft.admin},
+             "this address and one of listen.tcp collide",
+             "\"" + other.address.text() + "\" answers DNS; give admin another port");
   }
 }
 
@@ -146,6 +114,7 @@ void check_ttls(Draft& draft) {
 Draft read_config(const std::optional<ConfigText>& file, std::span<const Override> overrides) {
   Draft draft;
   draft.config.policy.allow = local_networks();
+  draft.config.listen.admin = default_address(admin_standard);
   const ConfigText nothing;
   const TomlFile toml(file ? *file : nothing, draft.errors);
   toml.apply_settings(draft);
@@ -153,11 +122,8 @@ Draft read_config(const std::optional<ConfigText>& file, std::span<const Overrid
   finish_listen(draft);
   check_ttls(draft);
 
-  Upstreams of_file;
-  toml.read_upstreams(draft, of_file.configs, of_file.places);
-  Upstreams upstreams = overriding_upstreams(draft, overrides, of_file);
-  check_duplicates(draft, upstreams);
-  draft.config.upstreams = std::move(upstreams.configs);
+  GivenUpstreams given{toml.read_upstreams(draft), toml.read_groups(draft)};
+  finish_upstreams(draft, std::move(given), overriding_upstreams(draft, overrides));
   tidy_errors(draft.errors);
   return draft;
 }

@@ -71,16 +71,18 @@ std::string trust_fault(const std::string& ca_file) {
 
 void load_trust(LoadedConfig& loaded, const std::map<std::string, Place>& places,
                 std::vector<ConfigError>& errors) {
-  std::set<std::string> seen;
-  for (const UpstreamConfig& upstream : loaded.config.upstreams) {
-    if (!seen.insert(upstream.ca_file).second) continue;
-    if (auto trust = TlsTrust::load(upstream.ca_file)) {
-      loaded.trust.emplace(upstream.ca_file, std::move(*trust));
+  std::set<std::string> files;
+  for (const auto* servers : {&loaded.config.upstreams, &loaded.config.bootstrap}) {
+    for (const UpstreamConfig& server : *servers) files.insert(server.ca_file);
+  }
+  for (const std::string& file : files) {
+    if (auto trust = TlsTrust::load(file)) {
+      loaded.trust.emplace(file, std::move(*trust));
       continue;
     }
-    const auto named = places.find(upstream.ca_file);
+    const auto named = places.find(file);
     const Place place = named == places.end() ? Place{"upstream_default.ca_file"} : named->second;
-    errors.push_back({place, trust_fault(upstream.ca_file)});
+    errors.push_back({place, trust_fault(file)});
   }
 }
 
@@ -139,9 +141,9 @@ tl::expected<LoadedConfig, std::vector<ConfigError>> ConfigSource::load() const 
 
 std::vector<std::string> restart_needed(const Config& running, const Config& wanted) {
   std::vector<std::string> keys;
-  const UpstreamConfig none;
+  const Entry none;
   for (const Option& option : options()) {
-    if (option.applies != Option::Applies::on_restart || option.of_upstream()) continue;
+    if (option.applies != Option::Applies::on_restart || option.of_list()) continue;
     if (option.print(running, none) != option.print(wanted, none)) keys.emplace_back(option.key);
   }
   return keys;

@@ -27,7 +27,8 @@ using Environment = std::function<const char*(const char* name)>;
 struct LoadedConfig {
   Config config;
   std::string file;  // that was read; empty: none
-  // What the upstreams trust, by UpstreamConfig::ca_file; loaded once per distinct file.
+  // What the upstreams and the bootstrap servers trust, by UpstreamConfig::ca_file; loaded once per
+  // distinct file.
   std::map<std::string, std::shared_ptr<const TlsTrust>> trust;
 };
 

@@ -31,11 +31,19 @@ constexpr std::string_view precedence_words =
 constexpr std::string_view section_words(std::string_view section) {
   if (section == "listen") return "Where clients are answered.";
   if (section == "upstream") {
-    return "Each [[upstream]] is one resolver, in order of preference. [upstream_default] takes "
-           "the "
-           "same keys but url, for all upstreams that do not set them, built-in and command-line "
-           "ones too. Without any [[upstream]] there are two: cloudflare, then quad9.";
+    return "Each [[upstream]] is one resolver. [upstream_default] takes the same keys but url and "
+           "group, for all upstreams that do not set them, built-in and command-line ones and "
+           "bootstrap servers too. Without any [[upstream]] there are two, each a group of its "
+           "own: cloudflare, then quad9.";
   }
+  if (section == "group") {
+    return "Upstreams of equal policy. Groups are tried in the order of their [[group]] sections: "
+           "the next one when all upstreams of those before it fail. A group that only upstreams "
+           "name needs no section; it comes after those that have one.";
+  }
+  if (section == "hedge") return "Late queries are asked elsewhere too, within a budget.";
+  if (section == "health") return "How upstreams are asked whether they work.";
+  if (section == "tls") return "TLS towards the upstreams.";
   if (section == "policy") return "Who may ask, and what is answered here.";
   if (section == "cache") {
     return "Answers kept in memory, shared by all workers. What is kept, for how long and what "
@@ -49,7 +57,7 @@ constexpr std::string_view section_words(std::string_view section) {
 }
 
 std::string heading(const Option& option) {
-  if (option.of_upstream()) return "[[upstream]]";
+  if (option.of_list()) return "[[" + std::string(option.section()) + "]]";
   return option.section().empty() ? "" : "[" + std::string(option.section()) + "]";
 }
 
@@ -177,9 +185,17 @@ udp = ["0.0.0.0:53", "[::]:53"]        # tcp follows
 [[upstream]]
 url = ["tls://192.0.2.1#dns.example", "tls://[2001:db8::1]#dns.example"]
 ca_file = "/etc/sotto/dns-example-ca.pem"
+group = "own"
 
-[[upstream]]                           # when the first one fails
+[[upstream]]
 url = "quad9"
+group = "public"
+
+[[group]]
+name = "own"
+
+[[group]]                              # when all of the first one fail
+name = "public"
 
 [policy]
 allow = ["127.0.0.0/8", "::1", "10.0.0.0/8"]

@@ -23,9 +23,12 @@ constexpr FlagWords flag_words[] = {
      "Listen here on UDP and TCP; can be repeated. Replaces the file's addresses; a transport that "
      "the file switches off ([]) stays off."},
     {"--upstream", "URL",
-     "Resolver to forward to; can be repeated, used in this order. "
-     "tls://ADDRESS[:853][#AUTH-NAME], "
-     "or cloudflare, quad9, google. Replaces the file's upstreams."},
+     "Resolver to forward to; can be repeated. tls://ADDRESS[:853][#AUTH-NAME], "
+     "tls://HOST[:853], or cloudflare, quad9, google. Replaces the file's upstreams. They are in "
+     "the group \"default\"."},
+    {"--bootstrap", "URL",
+     "Server that looks up HOST of tls://HOST; can be repeated. tls://ADDRESS[:853][#AUTH-NAME], "
+     "or cloudflare, quad9, google. Replaces the file's."},
     {"--ca-file", "FILE",
      "Trust these certificate authorities (PEM) instead of the system's, for every upstream that "
      "does not set its own."},

@@ -4,9 +4,7 @@
 #include <filesystem>
 
 #include "app/duration.h"
-#include "app/providers.h"
 #include "app/text.h"
-#include "app/upstream_url.h"
 
 namespace sotto {
 
@@ -15,26 +13,23 @@ namespace {
 // unix(7): sun_path with its final zero.
 constexpr std::size_t unix_socket_path_octets_max = 107;
 
-void complain(Draft& draft, const Text& element, std::string_view what,
-              std::string_view suggestion = {}) {
-  draft.errors.push_back({element.place, complaint(what, element.text, suggestion)});
-}
+constexpr std::uint16_t dns_port = 53;
+constexpr std::uint16_t admin_port = 9'053;
 
-void complain_of_address(Draft& draft, const Text& element) {
+// port: the one to suggest.
+void complain_of_address(Draft& draft, const Text& element, std::uint16_t port) {
   const auto ip = IpAddress::parse(element.text);
-  if (!ip) return complain(draft, element, "not an address and port", "write \"127.0.0.1:53\"");
+  const std::string number = std::to_string(port);
+  if (!ip) {
+    return complain(draft, element, "not an address and port",
+                    "write \"127.0.0.1:" + number + "\"");
+  }
   if (!ip->is_v4()) {  // its last group may have been meant as the port
     return complain(draft, element, "an IPv6 address needs brackets and a port",
-                    "write \"[::1]:53\"");
+                    "write \"[::1]:" + number + "\"");
   }
-  const std::string fixed = SocketAddress{*ip, 53}.text();
+  const std::string fixed = SocketAddress{*ip, port}.text();
   complain(draft, element, "the port is missing", "write \"" + fixed + "\"");
-}
-
-// Would binding both fail? A wildcard covers every address of its family.
-bool collide(const SocketAddress& one, const SocketAddress& other) {
-  if (one.port != other.port || one.ip.is_v4() != other.ip.is_v4()) return false;
-  return one.ip == other.ip || one.ip.is_unspecified() || other.ip.is_unspecified();
 }
 
 std::vector<ListenAddress> parse_listen(Draft& draft, const Value& value) {
@@ -42,7 +37,7 @@ std::vector<ListenAddress> parse_listen(Draft& draft, const Value& value) {
   for (const Text& element : value.list) {
     const auto address = SocketAddress::parse(element.text);
     if (!address) {
-      complain_of_address(draft, element);
+      complain_of_address(draft, element, dns_port);
       continue;
     }
     if (address->port == 0) {
@@ -75,7 +70,27 @@ void set_listen(Draft& draft, std::vector<ListenAddress>& addresses, bool& given
   addresses = std::move(parsed);
 }
 
-// Independent of where sotto is started: a path in the file starts at the file.
+void set_ttl(Draft& draft, std::chrono::seconds& ttl, const Value& value) {
+  const std::chrono::milliseconds given{value.number};
+  ttl = std::chrono::floor<std::chrono::seconds>(given);
+  if (ttl == given) return;
+  const std::string suggestion = "write " + toml_string(duration_text(ttl));
+  draft.errors.push_back(
+      {value.place, complaint("TTLs are whole seconds", duration_text(given), suggestion)});
+}
+
+}  // namespace
+
+void complain(Draft& draft, const Text& element, std::string_view what,
+              std::string_view suggestion) {
+  draft.errors.push_back({element.place, complaint(what, element.text, suggestion)});
+}
+
+bool collide(const SocketAddress& one, const SocketAddress& other) {
+  if (one.port != other.port || one.ip.is_v4() != other.ip.is_v4()) return false;
+  return one.ip == other.ip || one.ip.is_unspecified() || other.ip.is_unspecified();
+}
+
 std::string absolute_path(Draft& draft, const Value& value) {
   // The kernel would take what stands before it for the whole.
   if (value.text.find('\0') != std::string::npos) {
@@ -93,74 +108,29 @@ std::string absolute_path(Draft& draft, const Value& value) {
   return path.string();
 }
 
-void set_ttl(Draft& draft, std::chrono::seconds& ttl, const Value& value) {
-  const std::chrono::milliseconds given{value.number};
-  ttl = std::chrono::floor<std::chrono::seconds>(given);
-  if (ttl == given) return;
-  const std::string suggestion = "write " + toml_string(duration_text(ttl));
-  draft.errors.push_back(
-      {value.place, complaint("TTLs are whole seconds", duration_text(given), suggestion)});
-}
-
-}  // namespace
-
-void set_listen_udp(Draft& draft, UpstreamConfig&, const Value& value) {
+void set_listen_udp(Draft& draft, Entry&, const Value& value) {
   set_listen(draft, draft.config.listen.udp, draft.udp_given, value);
 }
 
-void set_listen_tcp(Draft& draft, UpstreamConfig&, const Value& value) {
+void set_listen_tcp(Draft& draft, Entry&, const Value& value) {
   set_listen(draft, draft.config.listen.tcp, draft.tcp_given, value);
 }
 
-void set_upstream_url(Draft& draft, UpstreamConfig& upstream, const Value& value) {
-  upstream.endpoints.clear();
-  for (const Text& element : value.list) {
-    const auto target = parse_upstream(element.text);
-    if (!target) {
-      complain(draft, element, target.error().what, target.error().suggestion);
-      continue;
-    }
-    if (target->is_provider && value.list.size() > 1) {
-      complain(draft, element,
-               "a provider's name stands for all its addresses and must stand alone",
-               "make it an [[upstream]] of its own");
-      continue;
-    }
-    if (upstream.endpoints.empty()) {
-      upstream.name = target->text;
-      upstream.auth_name = target->auth_name;
-    } else if (upstream.auth_name != target->auth_name) {
-      complain(draft, element, "the URLs of one upstream must share the authentication name",
-               "make it an [[upstream]] of its own");
-      continue;
-    }
-    upstream.endpoints.insert(upstream.endpoints.end(), target->endpoints.begin(),
-                              target->endpoints.end());
+void set_listen_admin(Draft& draft, Entry&, const Value& value) {
+  draft.config.listen.admin.reset();
+  draft.admin = value.place;
+  if (value.text.empty()) return;
+  const Text element{value.text, value.place};
+  const auto address = SocketAddress::parse(element.text);
+  if (!address) return complain_of_address(draft, element, admin_port);
+  if (address->port == 0) {
+    return complain(draft, element, "port 0 cannot be listened on",
+                    "the default is " + std::to_string(admin_port));
   }
-  if (value.list.empty()) {
-    draft.errors.push_back(
-        {value.place, "the list of URLs is empty; write tls://ADDRESS#AUTH-NAME"});
-  }
+  draft.config.listen.admin = ListenAddress{*address, false};
 }
 
-void set_upstream_pins(Draft& draft, UpstreamConfig& upstream, const Value& value) {
-  upstream.pins.clear();
-  for (const Text& element : value.list) {
-    if (const auto pin = parse_pin(element.text)) {
-      upstream.pins.push_back(*pin);
-    } else {
-      complain(draft, element, "not a pin",
-               "write \"sha256/\" and the 44 base64 characters of a public key's SHA-256");
-    }
-  }
-}
-
-void set_upstream_ca_file(Draft& draft, UpstreamConfig& upstream, const Value& value) {
-  upstream.ca_file = absolute_path(draft, value);
-  draft.ca_files[upstream.ca_file] = value.place;
-}
-
-void set_policy_allow(Draft& draft, UpstreamConfig&, const Value& value) {
+void set_policy_allow(Draft& draft, Entry&, const Value& value) {
   draft.config.policy.allow.clear();
   for (const Text& element : value.list) {
     const auto network = Network::parse(element.text);
@@ -183,24 +153,24 @@ void set_policy_allow(Draft& draft, UpstreamConfig&, const Value& value) {
   }
 }
 
-void set_cache_ttl_min(Draft& draft, UpstreamConfig&, const Value& value) {
+void set_cache_ttl_min(Draft& draft, Entry&, const Value& value) {
   set_ttl(draft, draft.config.cache.ttl_min, value);
   draft.cache_ttl_min = value.place;
 }
 
-void set_cache_ttl_max(Draft& draft, UpstreamConfig&, const Value& value) {
+void set_cache_ttl_max(Draft& draft, Entry&, const Value& value) {
   set_ttl(draft, draft.config.cache.ttl_max, value);
 }
 
-void set_cache_negative_ttl_max(Draft& draft, UpstreamConfig&, const Value& value) {
+void set_cache_negative_ttl_max(Draft& draft, Entry&, const Value& value) {
   set_ttl(draft, draft.config.cache.negative_ttl_max, value);
 }
 
-void set_cache_file(Draft& draft, UpstreamConfig&, const Value& value) {
+void set_cache_file(Draft& draft, Entry&, const Value& value) {
   draft.config.cache.file = absolute_path(draft, value);
 }
 
-void set_control_socket(Draft& draft, UpstreamConfig&, const Value& value) {
+void set_control_socket(Draft& draft, Entry&, const Value& value) {
   std::string& socket = draft.config.control.socket;
   socket = value.text == control_socket_auto ? value.text : absolute_path(draft, value);
   if (socket.size() <= unix_socket_path_octets_max) return;
@@ -217,21 +187,9 @@ std::string listen_text(const std::vector<ListenAddress>& addresses) {
   return toml_list(texts);
 }
 
-std::string url_text(const UpstreamConfig& upstream) {
-  if (find_provider(upstream.name) != nullptr) return toml_string(upstream.name);
-  std::vector<std::string> urls;
-  urls.reserve(upstream.endpoints.size());
-  for (const SocketAddress& endpoint : upstream.endpoints) {
-    urls.push_back(upstream_url(endpoint, upstream.auth_name));
-  }
-  return urls.size() == 1 ? toml_string(urls.front()) : toml_list(urls);
-}
-
-std::string pins_text(const UpstreamConfig& upstream) {
-  std::vector<std::string> texts;
-  texts.reserve(upstream.pins.size());
-  for (const SpkiPin& pin : upstream.pins) texts.push_back("sha256/" + base64(pin));
-  return toml_list(texts);
+std::string admin_text(const Config& config) {
+  const auto& admin = config.listen.admin;
+  return toml_string(admin ? admin->address.text() : "");
 }
 
 std::string allow_text(const Config& config) {

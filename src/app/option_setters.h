@@ -10,24 +10,48 @@
 
 namespace sotto {
 
-void set_listen_udp(Draft& draft, UpstreamConfig& upstream, const Value& value);
-void set_listen_tcp(Draft& draft, UpstreamConfig& upstream, const Value& value);
-void set_upstream_url(Draft& draft, UpstreamConfig& upstream, const Value& value);
-void set_upstream_pins(Draft& draft, UpstreamConfig& upstream, const Value& value);
-void set_upstream_ca_file(Draft& draft, UpstreamConfig& upstream, const Value& value);
-void set_policy_allow(Draft& draft, UpstreamConfig& upstream, const Value& value);
-void set_cache_ttl_min(Draft& draft, UpstreamConfig& upstream, const Value& value);
-void set_cache_ttl_max(Draft& draft, UpstreamConfig& upstream, const Value& value);
-void set_cache_negative_ttl_max(Draft& draft, UpstreamConfig& upstream, const Value& value);
-void set_cache_file(Draft& draft, UpstreamConfig& upstream, const Value& value);
-void set_control_socket(Draft& draft, UpstreamConfig& upstream, const Value& value);
+void set_bootstrap(Draft& draft, Entry& entry, const Value& value);
+void set_listen_udp(Draft& draft, Entry& entry, const Value& value);
+void set_listen_tcp(Draft& draft, Entry& entry, const Value& value);
+void set_listen_admin(Draft& draft, Entry& entry, const Value& value);
+void set_group_name(Draft& draft, Entry& entry, const Value& value);
+void set_upstream_url(Draft& draft, Entry& entry, const Value& value);
+void set_upstream_group(Draft& draft, Entry& entry, const Value& value);
+void set_upstream_pins(Draft& draft, Entry& entry, const Value& value);
+void set_upstream_ca_file(Draft& draft, Entry& entry, const Value& value);
+void set_upstream_source(Draft& draft, Entry& entry, const Value& value);
+void set_upstream_interface(Draft& draft, Entry& entry, const Value& value);
+void set_health_name(Draft& draft, Entry& entry, const Value& value);
+void set_policy_allow(Draft& draft, Entry& entry, const Value& value);
+void set_cache_ttl_min(Draft& draft, Entry& entry, const Value& value);
+void set_cache_ttl_max(Draft& draft, Entry& entry, const Value& value);
+void set_cache_negative_ttl_max(Draft& draft, Entry& entry, const Value& value);
+void set_cache_file(Draft& draft, Entry& entry, const Value& value);
+void set_control_socket(Draft& draft, Entry& entry, const Value& value);
 
 std::string listen_text(const std::vector<ListenAddress>& addresses);
+std::string admin_text(const Config& config);
+std::string bootstrap_text(const Config& config);
 std::string url_text(const UpstreamConfig& upstream);
 std::string pins_text(const UpstreamConfig& upstream);
+std::string sources_text(const UpstreamConfig& upstream);
 std::string allow_text(const Config& config);
 
 // text: one of the option's choices.
 LogLevel log_level_of(std::string_view text);
+Selection selection_of(std::string_view text);
+
+// "fastest"
+std::string_view selection_text(Selection selection);
+
+// Adds an error about this text.
+void complain(Draft& draft, const Text& element, std::string_view what,
+              std::string_view suggestion = {});
+
+// Would binding both fail? A wildcard covers every address of its family.
+bool collide(const SocketAddress& one, const SocketAddress& other);
+
+// Independent of where sotto is started: a path in the file starts at the file. Empty stays empty.
+std::string absolute_path(Draft& draft, const Value& value);
 
 }  // namespace sotto

@@ -42,6 +42,8 @@ std::string Option::type_text() const {
       return "duration";
     case Kind::choice:
       return "string";
+    case Kind::text:
+      return std::string(element);
     case Kind::octets:
       return "size";
     case Kind::file:

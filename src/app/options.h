@@ -23,14 +23,32 @@ struct Text {
 struct Value {
   Place place;
   std::int64_t number = 0;  // boolean, integer ("auto": 0), octets, duration in milliseconds
-  std::string text;         // choice, file ("auto" as it is)
+  std::string text;         // choice, text, file ("auto" as it is)
   std::vector<Text> list;
+};
+
+// What the rows of [[upstream]] and [[group]] set and print: one such section, or the defaults of
+// upstreams.
+struct Entry {
+  UpstreamConfig upstream;
+  GroupConfig group;
+
+  // Where these were given, for checks that see the whole configuration.
+  struct Places {
+    Place section;
+    Place url;
+    Place name;
+    Place select;
+    std::vector<Text> sources;
+  } places;
 };
 
 // A configuration in the making: settings land in it in the order of their precedence.
 struct Draft {
   Config config;
-  UpstreamConfig upstream_default;
+  Entry upstream_default;
+  std::vector<Text> bootstrap;  // URLs
+  Place admin;                  // where it was given
   bool udp_given = false;
   bool tcp_given = false;
   Place listen_off;                       // where the file switched a transport off
@@ -47,6 +65,7 @@ struct Option {
     duration,
     octets,
     choice,
+    text,
     file,
     file_or_auto,
     list,          // of strings
@@ -54,27 +73,29 @@ struct Option {
   };
   enum class Applies : std::uint8_t { on_reload, on_restart };
 
-  // "tcp.idle_timeout". One of "upstream." may stand in [[upstream]] and, except for the URL, in
-  // [upstream_default].
+  // "tcp.idle_timeout". One of "upstream." may stand in [[upstream]] and in [upstream_default], one
+  // of "group." in [[group]].
   std::string_view key;
   Kind kind;
   std::int64_t minimum = 0;  // of integers, octets, and of durations in milliseconds
   std::int64_t maximum = 0;
   bool or_zero = false;       // 0 is allowed below the minimum too
+  bool in_list_only = false;  // of "upstream.": not in [upstream_default]
   std::string_view standard;  // the default, as TOML
   Applies applies = Applies::on_reload;
   std::span<const std::string_view> choices = {};
-  std::string_view element = {};  // what a list holds, "ADDR:PORT"
+  std::string_view element = {};  // what a text is or a list holds, "ADDR:PORT"
   std::string_view flag = {};     // --upstream; repeated for a list
   std::string_view environment = {};
-  // value is of this kind and in range. upstream: the one being set, or the default. Complaints go
-  // to draft.errors.
-  void (*set)(Draft& draft, UpstreamConfig& upstream, const Value& value);
+  // value is of this kind and in range. entry: the one being set, or the default. Complaints go to
+  // draft.errors.
+  void (*set)(Draft& draft, Entry& entry, const Value& value);
   // The value in effect, as TOML.
-  std::string (*print)(const Config& config, const UpstreamConfig& upstream);
+  std::string (*print)(const Config& config, const Entry& entry);
   std::string_view help;  // sentences
 
   bool of_upstream() const { return key.starts_with("upstream."); }
+  bool of_list() const { return of_upstream() || key.starts_with("group."); }
   std::string_view section() const;  // "tcp", "cache.stale", or empty
   std::string_view leaf() const;     // "idle_timeout"
   std::string type_text() const;     // "duration", "list of ADDR:PORT"

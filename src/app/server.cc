@@ -59,6 +59,7 @@ std::shared_ptr<const WorkerConfig> Server::worker_config() const {
   const Config& config = loaded_.config;
   auto snapshot = std::make_shared<WorkerConfig>();
   for (const UpstreamConfig& upstream : config.upstreams) {
+    if (upstream.endpoints.empty()) continue;
     snapshot->upstreams.push_back(to_spec(upstream, loaded_.trust.at(upstream.ca_file)));
   }
   snapshot->query_timeout = config.query_timeout;

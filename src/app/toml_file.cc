@@ -15,6 +15,12 @@ using Kind = Option::Kind;
 
 constexpr std::string_view upstream_default_section = "upstream_default";
 constexpr std::string_view upstream_section = "upstream";
+constexpr std::string_view group_section = "group";
+
+// Those of which a file may have several.
+bool is_list(std::string_view section) {
+  return section == upstream_section || section == group_section;
+}
 
 // One walk over a table of the file.
 class Walk {
@@ -26,14 +32,22 @@ class Walk {
   }
 
   void top(const toml::table& table);
-  // section: "tcp", "cache.stale", "upstream_default" or "upstream".
-  void entries(const toml::table& table, std::string_view section, UpstreamConfig& upstream);
+  // section: "tcp", "cache.stale", "upstream_default", "upstream" or "group".
+  void entries(const toml::table& table, std::string_view section, Entry& entry);
+  // An entry for each [[section]] of the file, on top of standard. must: the key that each must
+  // have, with what to say without it.
+  struct Must {
+    std::string_view key;
+    std::string_view otherwise;
+  };
+  std::vector<Entry> list(const toml::table& file, std::string_view section, const Entry& standard,
+                          const Must& must);
 
  private:
   // name: "tcp", "cache.stale".
   void section(std::string_view name, const toml::node& node);
   void top_entry(const toml::key& key, const toml::node& node);
-  void setting(const Option& option, const toml::node& node, UpstreamConfig& upstream);
+  void setting(const Option& option, const toml::node& node, Entry& entry);
   bool convert(const Option& option, const toml::node& node, Value& value, std::string& offending);
   bool convert_octets(const Option& option, const toml::node& node, Value& value);
   bool convert_duration(const Option& option, const toml::node& node, Value& value);
@@ -71,12 +85,11 @@ std::string_view line_of(std::string_view text, std::size_t number) {
   return trimmed(text.substr(0, text.find('\n')));
 }
 
-// The sections of the file that hold settings, without [[upstream]].
+// The sections of the file that hold settings, without those of which there may be several.
 bool is_section(std::string_view name) {
   if (name == upstream_default_section) return true;
-  return name != upstream_section &&
-         std::any_of(options().begin(), options().end(),
-                     [&](const Option& o) { return o.section() == name; });
+  return !is_list(name) && std::any_of(options().begin(), options().end(),
+                                       [&](const Option& o) { return o.section() == name; });
 }
 
 // "cache" for "cache.stale".
@@ -87,7 +100,7 @@ std::string_view parent_of(std::string_view section) {
 
 bool allowed_in(const Option& option, std::string_view section) {
   if (section == upstream_default_section) {
-    return option.of_upstream() && option.kind != Kind::text_or_list;
+    return option.of_upstream() && !option.in_list_only;
   }
   return option.section() == section;
 }
@@ -131,6 +144,7 @@ std::string expected_text(const Option& option) {
     case Kind::octets:
       return octets_words;
     case Kind::choice:
+    case Kind::text:
     case Kind::file:
     case Kind::file_or_auto:
       return "write a string";
@@ -251,6 +265,7 @@ bool Walk::convert(const Option& option, const toml::node& node, Value& value,
     case Kind::octets:
       return convert_octets(option, node, value);
     case Kind::choice:
+    case Kind::text:
     case Kind::file:
     case Kind::file_or_auto:
       if (const auto* text = node.as_string()) {
@@ -266,7 +281,7 @@ bool Walk::convert(const Option& option, const toml::node& node, Value& value,
   return false;
 }
 
-void Walk::setting(const Option& option, const toml::node& node, UpstreamConfig& upstream) {
+void Walk::setting(const Option& option, const toml::node& node, Entry& entry) {
   Value value;
   value.place = place(node.source());
   std::string offending;
@@ -274,10 +289,10 @@ void Walk::setting(const Option& option, const toml::node& node, UpstreamConfig&
   // "auto" is the one value outside the range of its option.
   const bool is_auto = option.kind == Kind::integer_or_auto && node.is_string();
   if (!is_auto && !check_range(option, value, offending, draft_.errors)) return;
-  option.set(draft_, upstream, value);
+  option.set(draft_, entry, value);
 }
 
-void Walk::entries(const toml::table& table, std::string_view section, UpstreamConfig& upstream) {
+void Walk::entries(const toml::table& table, std::string_view section, Entry& entry) {
   for (const auto& [key, node] : table) {
     const std::string_view name = key.str();
     const std::string inner = std::string(section) + "." + std::string(name);
@@ -291,7 +306,7 @@ void Walk::entries(const toml::table& table, std::string_view section, UpstreamC
     if (found == options().end()) {
       unknown(key, section);
     } else {
-      setting(*found, node, upstream);
+      setting(*found, node, entry);
     }
   }
 }
@@ -304,7 +319,7 @@ void Walk::section(std::string_view name, const toml::node& node) {
 
 void Walk::top_entry(const toml::key& key, const toml::node& node) {
   const std::string_view name = key.str();
-  if (name == upstream_section) return;  // read_upstreams() has its turn later
+  if (is_list(name)) return;  // read_upstreams() and read_groups() have their turn later
   if (is_section(name) && parent_of(name).empty()) return section(name, node);
   const Option* option = find_option(name);
   if (option == nullptr || !option->section().empty()) return unknown(key, {});
@@ -313,6 +328,41 @@ void Walk::top_entry(const toml::key& key, const toml::node& node) {
 
 void Walk::top(const toml::table& table) {
   for (const auto& [key, node] : table) top_entry(key, node);
+}
+
+std::vector<Entry> Walk::list(const toml::table& file, std::string_view section,
+                              const Entry& standard, const Must& must) {
+  std::vector<Entry> entries;
+  const toml::node* node = file.get(section);
+  if (node == nullptr) return entries;
+  const std::string name(section);
+  const std::string what = name + " must be a list of sections";
+  const toml::array* array = node->as_array();
+  if (array == nullptr) {
+    error(*node, complaint(what, node_text(*node), "write [[" + name + "]] with two brackets"));
+    return entries;
+  }
+  if (array->empty()) {
+    error(*node, "no " + name + " is left; write [[" + name + "]] and " +
+                     std::string(must.otherwise) + ", or leave it out for the default");
+  }
+  for (const toml::node& element : *array) {
+    const toml::table* table = element.as_table();
+    if (table == nullptr) {
+      error(element, complaint(what, node_text(element),
+                               "write [[" + name + "]] and " + std::string(must.key) + " = ..."));
+      continue;
+    }
+    Entry& entry = entries.emplace_back(standard);
+    entry.places = {};
+    entry.places.section = place(element.source());
+    this->entries(*table, section, entry);
+    if (table->get(must.key) == nullptr) {
+      error(element, "this " + name + " has no " + std::string(must.key) + "; write " +
+                         std::string(must.otherwise));
+    }
+  }
+  return entries;
 }
 
 }  // namespace
@@ -339,42 +389,14 @@ void TomlFile::apply_settings(Draft& draft) const {
   Walk(path_, draft).top(table_->table);
 }
 
-void TomlFile::read_upstreams(Draft& draft, std::vector<UpstreamConfig>& upstreams,
-                              std::vector<Place>& places) const {
-  const toml::node* node = table_->table.get(upstream_section);
-  if (node == nullptr) return;
-  Walk walk(path_, draft);
-  const toml::array* array = node->as_array();
-  if (array == nullptr) {
-    draft.errors.push_back({walk.place(node->source()),
-                            complaint("upstream must be a list of sections", node_text(*node),
-                                      "write [[upstream]] with two brackets")});
-    return;
-  }
-  if (array->empty()) {
-    draft.errors.push_back({walk.place(node->source()),
-                            "no upstream is left; write [[upstream]] and url = "
-                            "\"tls://ADDRESS#AUTH-NAME\", or leave it out for the default"});
-  }
-  for (const toml::node& element : *array) {
-    const Place place = walk.place(element.source());
-    const toml::table* table = element.as_table();
-    if (table == nullptr) {
-      draft.errors.push_back(
-          {place, complaint("upstream must be a list of sections", node_text(element),
-                            "write [[upstream]] and url = ...")});
-      continue;
-    }
-    UpstreamConfig upstream = draft.upstream_default;
-    walk.entries(*table, upstream_section, upstream);
-    if (table->get("url") == nullptr) {
-      draft.errors.push_back({place,
-                              "this upstream has no url; write url = "
-                              "\"tls://ADDRESS#AUTH-NAME\" or a provider's name"});
-    }
-    upstreams.push_back(std::move(upstream));
-    places.push_back(place);
-  }
+std::vector<Entry> TomlFile::read_upstreams(Draft& draft) const {
+  return Walk(path_, draft)
+      .list(table_->table, upstream_section, draft.upstream_default,
+            {"url", "url = \"tls://ADDRESS#AUTH-NAME\" or a provider's name"});
+}
+
+std::vector<Entry> TomlFile::read_groups(Draft& draft) const {
+  return Walk(path_, draft).list(table_->table, group_section, {}, {"name", "name = \"NAME\""});
 }
 
 }  // namespace sotto

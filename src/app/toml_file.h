@@ -19,12 +19,13 @@ class TomlFile {
   TomlFile(const TomlFile&) = delete;
   TomlFile& operator=(const TomlFile&) = delete;
 
-  // Everything but [[upstream]].
+  // Everything but [[upstream]] and [[group]].
   void apply_settings(Draft& draft) const;
 
-  // Adds one upstream for each [[upstream]], on top of draft.upstream_default, with its place.
-  void read_upstreams(Draft& draft, std::vector<UpstreamConfig>& upstreams,
-                      std::vector<Place>& places) const;
+  // One for each [[upstream]], on top of draft.upstream_default, with its places.
+  std::vector<Entry> read_upstreams(Draft& draft) const;
+  // One for each [[group]].
+  std::vector<Entry> read_groups(Draft& draft) const;
 
  private:
   struct Table;

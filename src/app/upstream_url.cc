@@ -1,6 +1,7 @@
 #include "app/upstream_url.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "app/providers.h"
 #include "app/text.h"
@@ -59,27 +60,84 @@ tl::unexpected<UrlFault> fault_of_plain(std::string_view text) {
   return fault("not an upstream", "write tls://ADDRESS#AUTH-NAME or one of " + joined(names));
 }
 
-// The host of a URL that is no address: probably a name, which would have to be looked up.
-tl::unexpected<UrlFault> fault_of_host(std::string_view host, std::string_view auth_name) {
-  const std::string_view name = host.substr(0, host.find(':'));
+// What stands behind "tls://".
+struct Location {
+  std::vector<SocketAddress> endpoints;  // one, or none for a host
+  std::string host;
+  std::uint16_t port = dot_port;
+};
+
+tl::expected<Location, UrlFault> parse_host(std::string_view text) {
+  Location location;
+  const std::size_t colon = text.find(':');
+  location.host = lower_case(text.substr(0, colon));
+  if (!location.host.empty() && location.host.back() == '.') location.host.pop_back();
   // Digits and dots alone are an address gone wrong: no top-level domain is numeric (RFC 3696 §2).
-  const bool numeric = name.find_first_not_of("0123456789.") == std::string_view::npos;
-  if (!is_host_name(name) || numeric) {
-    return fault("not an IP address and port", "write tls://ADDRESS[:PORT][#AUTH-NAME]");
+  const bool numeric = location.host.find_first_not_of("0123456789.") == std::string::npos;
+  if (!is_host_name(location.host) || numeric) {
+    return fault("neither a host nor an IP address and port",
+                 "write tls://ADDRESS[:PORT][#AUTH-NAME] or tls://HOST[:PORT]");
   }
-  for (const Provider& provider : providers()) {
-    if (lower_case(name) == provider.auth_name || lower_case(name) == provider.name) {
-      return fault("an upstream needs an IP address, names are not looked up",
-                   "write \"" + std::string(provider.name) + "\"");
-    }
+  if (find_provider(location.host) != nullptr) {
+    return fault("a provider's name stands alone", "write \"" + location.host + "\"");
   }
-  return fault("an upstream needs an IP address, names are not looked up",
-               "write tls://ADDRESS#" + std::string(auth_name.empty() ? name : auth_name));
+  if (colon == std::string_view::npos) return location;
+  const std::string_view port = text.substr(colon + 1);
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), location.port);
+  if (error != std::errc{} || end != port.data() + port.size()) {
+    return fault("the port is not a number from 1 to 65535", "the port of DoT is 853");
+  }
+  return location;
+}
+
+tl::expected<Location, UrlFault> parse_location(std::string_view text) {
+  const auto address = IpAddress::parse(text);
+  if (address && !address->is_v4()) {
+    // "2620:fe::fe:853" could mean a port, and would be another address.
+    return fault("an IPv6 address needs brackets", "write tls://[ADDRESS]:853 or tls://[ADDRESS]");
+  }
+  auto location = Location{};
+  if (address) {
+    location.endpoints = {{*address, dot_port}};
+  } else if (const auto parsed = SocketAddress::parse(text, dot_port)) {
+    location.endpoints = {*parsed};
+    location.port = parsed->port;
+  } else if (auto host = parse_host(text)) {
+    location = std::move(*host);
+  } else {
+    return tl::unexpected<UrlFault>(std::move(host.error()));
+  }
+  if (location.port == 0) return fault("port 0 cannot be connected to", "the port of DoT is 853");
+  if (!location.endpoints.empty() && location.endpoints.front().ip.is_unspecified()) {
+    return fault("the unspecified address cannot be connected to");
+  }
+  return location;
+}
+
+// text: what stands behind the '#'.
+tl::expected<std::string, UrlFault> parse_auth_name(std::string_view text) {
+  std::string name = lower_case(text);
+  if (name.empty()) {
+    return fault("the authentication name behind # is missing",
+                 "without # the certificate must name the IP address or the host");
+  }
+  if (name.back() == '.') name.pop_back();
+  if (IpAddress::parse(name)) {
+    return fault("the authentication name is an address",
+                 "leave #ADDRESS out if the certificate names the IP address");
+  }
+  if (!is_host_name(name)) {
+    return fault("the authentication name is not a host name", "write tls://ADDRESS#dns.example");
+  }
+  return name;
 }
 
 UpstreamTarget target_of(const Provider& provider) {
-  return {std::string(provider.name), provider_endpoints(provider), std::string(provider.auth_name),
-          true};
+  return {.text = std::string(provider.name),
+          .endpoints = provider_endpoints(provider),
+          .host = {},
+          .auth_name = std::string(provider.auth_name),
+          .is_provider = true};
 }
 
 }  // namespace
@@ -116,47 +174,39 @@ std::string upstream_url(const SocketAddress& endpoint, std::string_view auth_na
   return url;
 }
 
+std::string upstream_url(std::string_view host, std::uint16_t port, std::string_view auth_name) {
+  std::string url = "tls://" + std::string(host);
+  if (port != dot_port) url += ":" + std::to_string(port);
+  if (auth_name != host) url += "#" + std::string(auth_name);
+  return url;
+}
+
 tl::expected<UpstreamTarget, UrlFault> parse_upstream(std::string_view text) {
   if (const Provider* provider = find_provider(lower_case(text))) return target_of(*provider);
   const std::size_t colon = text.find("://");
   if (colon == std::string_view::npos) return fault_of_plain(text);
   const std::string scheme = lower_case(text.substr(0, colon));
-  std::string_view host = text.substr(colon + 3);
-  std::string auth_name;
-  const std::size_t hash = host.find('#');
-  if (hash != std::string_view::npos) {
-    auth_name = lower_case(host.substr(hash + 1));
-    host = host.substr(0, hash);
+  const std::string_view rest = text.substr(colon + 3);
+  const std::size_t hash = std::min(rest.find('#'), rest.size());
+  if (scheme != tls_scheme) return fault_of_scheme(scheme, rest.substr(0, hash));
+  UpstreamTarget target;
+  if (hash != rest.size()) {
+    auto name = parse_auth_name(rest.substr(hash + 1));
+    if (!name) return tl::unexpected<UrlFault>(std::move(name.error()));
+    target.auth_name = std::move(*name);
   }
-  if (scheme != tls_scheme) return fault_of_scheme(scheme, host);
-  if (hash != std::string_view::npos && auth_name.empty()) {
-    return fault("the authentication name behind # is missing",
-                 "without # the certificate must name the IP address");
-  }
-  if (!auth_name.empty() && auth_name.back() == '.') auth_name.pop_back();
-  if (hash != std::string_view::npos && IpAddress::parse(auth_name)) {
-    return fault("the authentication name is an address",
-                 "leave #ADDRESS out if the certificate names the IP address");
-  }
-  if (hash != std::string_view::npos && !is_host_name(auth_name)) {
-    return fault("the authentication name is not a host name", "write tls://ADDRESS#dns.example");
-  }
-  SocketAddress endpoint{IpAddress{}, dot_port};
-  if (const auto address = IpAddress::parse(host); address && !address->is_v4()) {
-    // "2620:fe::fe:853" could mean a port, and would be another address.
-    return fault("an IPv6 address needs brackets", "write tls://[ADDRESS]:853 or tls://[ADDRESS]");
-  } else if (address) {
-    endpoint.ip = *address;
-  } else if (const auto parsed = SocketAddress::parse(host, dot_port)) {
-    endpoint = *parsed;
+  auto location = parse_location(rest.substr(0, hash));
+  if (!location) return tl::unexpected<UrlFault>(std::move(location.error()));
+  target.endpoints = std::move(location->endpoints);
+  target.host = std::move(location->host);
+  target.port = location->port;
+  if (target.host.empty()) {
+    target.text = upstream_url(target.endpoints.front(), target.auth_name);
   } else {
-    return fault_of_host(host, auth_name);
+    if (target.auth_name.empty()) target.auth_name = target.host;
+    target.text = upstream_url(target.host, target.port, target.auth_name);
   }
-  if (endpoint.port == 0) return fault("port 0 cannot be connected to", "the port of DoT is 853");
-  if (endpoint.ip.is_unspecified()) {
-    return fault("the unspecified address cannot be connected to");
-  }
-  return UpstreamTarget{upstream_url(endpoint, auth_name), {endpoint}, auth_name, false};
+  return target;
 }
 
 }  // namespace sotto

@@ -119,6 +119,10 @@ tl::expected<QueryServer, std::string> parse_query_server(std::string_view text)
     if (!target) {
       return Failure("@SERVER: " + complaint(target.error().what, text, target.error().suggestion));
     }
+    if (target->endpoints.empty()) {
+      return Failure("@SERVER: " + complaint("the name of a host is not looked up here", text,
+                                             "write @tls://ADDRESS#" + target->auth_name));
+    }
     return QueryServer{QueryServer::Transport::tls, target->endpoints.front(), target->auth_name};
   }
   const std::string_view forms =

@@ -121,10 +121,11 @@ const Fault faults[] = {
     {"a key in the wrong place", "level = \"info\"\n",
      "s.toml:1:1: unknown key (\"level\"); did you mean \"log.level\"?\n"},
     {"a section that does not exist", "[filter]\nlists = 1\n",
-     "s.toml:1:2: unknown key (\"filter\"); known here: workers, query_timeout, listen, "
-     "upstream_default, upstream, policy, cache, tcp, log, control\n"},
+     "s.toml:1:2: unknown key (\"filter\"); known here: workers, query_timeout, bootstrap, "
+     "state_directory, listen, policy, tcp, group, upstream_default, upstream, hedge, health, tls, "
+     "cache, log, control\n"},
     {"a listener that does not exist", "[listen]\ntls = []\n",
-     "s.toml:2:1: unknown key (\"tls\"); known here: udp, tcp\n"},
+     "s.toml:2:1: unknown key (\"tls\"); known here: udp, tcp, admin\n"},
     {"the URL is no default", "[upstream_default]\nurl = \"quad9\"\n",
      "s.toml:2:1: unknown key (\"url\"); did you mean \"upstream.url\"?\n"},
     {"wrong types, all of them", "workers = 1.5\nlog = 3\n[policy]\ntest_name = \"yes\"\n",
@@ -185,8 +186,9 @@ const Fault faults[] = {
      "s.toml:2:9: cache.stale must be a section (\"1d\"); write [cache.stale] and its keys "
      "below\n"},
     {"a dot between quotes is no section", "[\"cache.stale\"]\nmax_age = \"1d\"\n",
-     "s.toml:1:2: unknown key (\"cache.stale\"); known here: workers, query_timeout, listen, "
-     "upstream_default, upstream, policy, cache, tcp, log, control\n"},
+     "s.toml:1:2: unknown key (\"cache.stale\"); known here: workers, query_timeout, bootstrap, "
+     "state_directory, listen, policy, tcp, group, upstream_default, upstream, hedge, health, tls, "
+     "cache, log, control\n"},
     {"a size below the least", "[cache]\nsize = \"511KiB\"\n",
      "s.toml:2:8: size is out of range (\"511KiB\"); it must be from 512KiB to 1TiB, or 0\n"},
     {"a negative size", "[cache]\nsize = -1\n",
@@ -234,7 +236,7 @@ const Fault faults[] = {
      "s.toml:2:7: the list of URLs is empty; write tls://ADDRESS#AUTH-NAME\n"},
     {"no upstreams", "upstream = []\n",
      "s.toml:1:12: no upstream is left; write [[upstream]] and url = "
-     "\"tls://ADDRESS#AUTH-NAME\", or leave it out for the default\n"},
+     "\"tls://ADDRESS#AUTH-NAME\" or a provider's name, or leave it out for the default\n"},
     {"one bracket", "[upstream]\nurl = \"quad9\"\n",
      "s.toml:1:1: upstream must be a list of sections (\"{...}\"); write [[upstream]] with two "
      "brackets\n"},
@@ -261,8 +263,9 @@ const Fault faults[] = {
      "s.toml:2:9: not a pin (\"sha1/AA==\"); write \"sha256/\" and the 44 base64 characters of a "
      "public key's SHA-256\n"},
     {"text of the file cannot forge a line", "\"a\\nb\\u001b\" = 1\n",
-     "s.toml:1:1: unknown key (\"a\\x0ab\\x1b\"); known here: workers, query_timeout, listen, "
-     "upstream_default, upstream, policy, cache, tcp, log, control\n"},
+     "s.toml:1:1: unknown key (\"a\\x0ab\\x1b\"); known here: workers, query_timeout, bootstrap, "
+     "state_directory, listen, policy, tcp, group, upstream_default, upstream, hedge, health, tls, "
+     "cache, log, control\n"},
 };
 
 TEST(ConfigReader, ErrorsSayWhereWhatAndWhatToWrite) {

@@ -19,6 +19,14 @@ TEST(ConfigText, IsReadBackToTheSame) {
       "pins = [\"sha256/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"]\nidle_timeout = \"0s\"\n",
       "[cache]\nsize = 0\nttl_max = \"90m\"\nprefetch = 0\nfile = \"/c\"\nsave_interval = \"0s\"\n"
       "[cache.stale]\nmax_age = \"0s\"\n[control]\nsocket = \"\"\n",
+      "bootstrap = [\"quad9\", \"tls://192.0.2.1:53#a.example\"]\nstate_directory = \"/s\"\n"
+      "[listen]\nadmin = \"[::1]:9053\"\n[[group]]\nname = \"b\"\nselect = \"hash\"\n"
+      "[[upstream]]\nurl = \"tls://dns.example:8853\"\nkeep_warm = \"0s\"\n"
+      "[[upstream]]\nurl = \"tls://dns.example#b.example\"\ngroup = \"b\"\nmark = 5\n"
+      "[[upstream]]\nurl = \"quad9\"\nsource = \"192.0.2.7\"\n"
+      "[[upstream]]\nurl = \"quad9\"\ninterface = \"wg0\"\n",
+      "[listen]\nadmin = \"\"\n[hedge]\nbudget = 0\n[health]\nname = \"a\\\\.b.example\"\n"
+      "interval = \"1m\"\n[tls]\nticket_file = \"/t\"\n",
       "query_timeout = \"1.234s\"\n[policy]\nallow = [\"10.0.0.0/8\", \"2001:db8::/32\"]\n",
   };
   for (const char* text : texts) {
@@ -34,6 +42,18 @@ TEST(ConfigText, IsReadBackToTheSame) {
     EXPECT_EQ(second.config.cache.size_octets, first.config.cache.size_octets);
     EXPECT_EQ(second.config.cache.stale_max_age, first.config.cache.stale_max_age);
     EXPECT_EQ(second.config.control.socket, first.config.control.socket);
+    EXPECT_EQ(second.config.listen.admin.has_value(), first.config.listen.admin.has_value());
+    EXPECT_EQ(second.config.health.probe_name, first.config.health.probe_name);
+    EXPECT_EQ(second.config.bootstrap.size(), first.config.bootstrap.size());
+    ASSERT_EQ(second.config.groups.size(), first.config.groups.size());
+    for (std::size_t i = 0; i < first.config.groups.size(); ++i) {
+      EXPECT_EQ(second.config.groups[i].name, first.config.groups[i].name);
+      EXPECT_EQ(second.config.groups[i].selection, first.config.groups[i].selection);
+    }
+    for (std::size_t i = 0; i < first.config.upstreams.size(); ++i) {
+      EXPECT_EQ(second.config.upstreams[i].name, first.config.upstreams[i].name);
+      EXPECT_EQ(second.config.upstreams[i].group, first.config.upstreams[i].group);
+    }
   }
 }
 
@@ -46,6 +66,11 @@ TEST(ConfigText, ShowsTheDefaults) {
   EXPECT_NE(text.find("\n[cache]\nsize = \"128MiB\"\nttl_min = \"0s\"\n"), std::string::npos)
       << text;
   EXPECT_NE(text.find("\n[cache.stale]\nmax_age = \"1d\"\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n# default: admin = \"127.0.0.1:9053\"\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n[[group]]\nname = \"cloudflare\"\nselect = \"fastest\"\n\n[[group]]\n"
+                      "name = \"quad9\"\nselect = \"fastest\"\n\n[[upstream]]\n"),
+            std::string::npos)
+      << text;
   EXPECT_NE(text.find("\n[[upstream]]\n# cloudflare-dns.com at 1.1.1.1:853 "), std::string::npos)
       << text;
 }
@@ -68,6 +93,12 @@ TEST(ConfigText, RestartIsNeededForWhatAReloadCannotChange) {
        {}},
       {"[cache]\nsize = \"1MiB\"\nfile = \"/c\"\n[control]\nsocket = \"\"\n",
        {"cache.size", "cache.file", "control.socket"}},
+      {"bootstrap = [\"quad9\"]\n[[group]]\nname = \"quad9\"\nselect = \"all\"\n"
+       "[hedge]\nbudget = 0\n[health]\nname = \"a\"\ninterval = \"1m\"\n"
+       "[upstream_default]\nmark = 1\n",
+       {}},
+      {"state_directory = \"/s\"\n[listen]\nadmin = \"\"\n[tls]\nticket_file = \"/t\"\n",
+       {"state_directory", "listen.admin", "tls.ticket_file"}},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(restart_needed(running, read(c.text).config), c.keys) << c.text;

@@ -12,10 +12,13 @@ namespace {
 TEST(Options, DefaultsInTheTableAreThoseOfTheCode) {
   const Draft draft = read_config(std::nullopt, {});
   ASSERT_TRUE(draft.errors.empty());
+  Entry entry;
+  entry.upstream = draft.config.upstreams.at(0);
+  entry.upstream.group = UpstreamConfig{}.group;  // of the built-in ones, each is a group
+  entry.group.name = group_default;
   for (const Option& option : options()) {
     if (option.key == "upstream.url" || option.key == "policy.allow") continue;  // said in words
-    EXPECT_EQ(option.print(draft.config, draft.config.upstreams.at(0)), option.standard)
-        << option.key;
+    EXPECT_EQ(option.print(draft.config, entry), option.standard) << option.key;
   }
   EXPECT_EQ(draft.config.upstreams.at(0).name, "cloudflare");
   EXPECT_EQ(draft.config.upstreams.at(1).name, "quad9");
@@ -40,7 +43,8 @@ TEST(Options, EveryRowIsWhole) {
     EXPECT_EQ(option.flag.empty(), option.environment.empty()) << option.key;
     EXPECT_EQ(option.kind == Option::Kind::choice, !option.choices.empty()) << option.key;
     EXPECT_EQ(find_option(option.key), &option);
-    EXPECT_FALSE(option.type_text().empty());
+    EXPECT_FALSE(option.type_text().empty()) << option.key;
+    EXPECT_TRUE(option.of_upstream() || !option.in_list_only) << option.key;
   }
   EXPECT_EQ(find_option("cache.memory"), nullptr);
 }

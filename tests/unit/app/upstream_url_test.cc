@@ -36,6 +36,36 @@ TEST(UpstreamUrl, ReadsAddressPortAndName) {
   }
 }
 
+TEST(UpstreamUrl, ReadsHostPortAndName) {
+  struct Case {
+    const char* text;
+    const char* host;
+    std::uint16_t port;
+    const char* auth_name;
+    const char* canonical;
+  };
+  const Case cases[] = {
+      {"tls://dns.quad9.net", "dns.quad9.net", 853, "dns.quad9.net", "tls://dns.quad9.net"},
+      {"TLS://Dns.Google.:853", "dns.google", 853, "dns.google", "tls://dns.google"},
+      {"tls://dns.example:8853", "dns.example", 8'853, "dns.example", "tls://dns.example:8853"},
+      {"tls://a.example#B.example.", "a.example", 853, "b.example", "tls://a.example#b.example"},
+      {"tls://a.example#a.example", "a.example", 853, "a.example", "tls://a.example"},
+  };
+  for (const Case& c : cases) {
+    const auto target = parse_upstream(c.text);
+    ASSERT_TRUE(target.has_value()) << c.text << ": " << target.error().what;
+    EXPECT_TRUE(target->endpoints.empty()) << c.text;
+    EXPECT_FALSE(target->is_provider) << c.text;
+    EXPECT_EQ(target->host, c.host);
+    EXPECT_EQ(target->port, c.port);
+    EXPECT_EQ(target->auth_name, c.auth_name);
+    EXPECT_EQ(target->text, c.canonical);
+    const auto again = parse_upstream(target->text);
+    EXPECT_EQ(again->host, target->host);
+    EXPECT_EQ(again->auth_name, target->auth_name);
+  }
+}
+
 struct Fault {
   const char* text;
   const char* message;
@@ -61,13 +91,20 @@ const Fault faults[] = {
     {"udp://ns.example",
      "a plain DNS upstream cannot be authenticated (\"udp://ns.example\"); write "
      "tls://ADDRESS#AUTH-NAME"},
-    {"tls://dns.google",
-     "an upstream needs an IP address, names are not looked up (\"tls://dns.google\"); write "
-     "\"google\""},
-    {"tls://dns.example:853",
-     "an upstream needs an IP address, names are not looked up (\"tls://dns.example:853\"); "
-     "write "
-     "tls://ADDRESS#dns.example"},
+    {"tls://Google", "a provider's name stands alone (\"tls://Google\"); write \"google\""},
+    {"tls://dns.example:0",
+     "port 0 cannot be connected to (\"tls://dns.example:0\"); the port of DoT is 853"},
+    {"tls://dns.example:65536",
+     "the port is not a number from 1 to 65535 (\"tls://dns.example:65536\"); the port of DoT is "
+     "853"},
+    {"tls://dns.example:",
+     "the port is not a number from 1 to 65535 (\"tls://dns.example:\"); the port of DoT is 853"},
+    {"tls://dns.example:85x",
+     "the port is not a number from 1 to 65535 (\"tls://dns.example:85x\"); the port of DoT is "
+     "853"},
+    {"tls://dns..example",
+     "neither a host nor an IP address and port (\"tls://dns..example\"); write "
+     "tls://ADDRESS[:PORT][#AUTH-NAME] or tls://HOST[:PORT]"},
     {"https://1.1.1.1/dns-query",
      "DNS over HTTPS upstreams are not supported (\"https://1.1.1.1/dns-query\"); use DNS over "
      "TLS: tls://ADDRESS#AUTH-NAME"},
@@ -86,7 +123,7 @@ const Fault faults[] = {
     {"tls://1.1.1.1#",
      "the authentication name behind # is missing (\"tls://1.1.1.1#\"); without # the "
      "certificate "
-     "must name the IP address"},
+     "must name the IP address or the host"},
     {"tls://1.1.1.1#1.1.1.1",
      "the authentication name is an address (\"tls://1.1.1.1#1.1.1.1\"); leave #ADDRESS out if "
      "the certificate names the IP address"},
@@ -94,14 +131,17 @@ const Fault faults[] = {
      "the authentication name is not a host name (\"tls://1.1.1.1#a b\"); write "
      "tls://ADDRESS#dns.example"},
     {"tls://1.1.1.1:99999",
-     "not an IP address and port (\"tls://1.1.1.1:99999\"); write "
-     "tls://ADDRESS[:PORT][#AUTH-NAME]"},
+     "neither a host nor an IP address and port (\"tls://1.1.1.1:99999\"); write "
+     "tls://ADDRESS[:PORT][#AUTH-NAME] or tls://HOST[:PORT]"},
     {"tls://1.1.1.1:0",
      "port 0 cannot be connected to (\"tls://1.1.1.1:0\"); the port of DoT is 853"},
     {"tls://1.1.1.1/",
-     "not an IP address and port (\"tls://1.1.1.1/\"); write tls://ADDRESS[:PORT][#AUTH-NAME]"},
+     "neither a host nor an IP address and port (\"tls://1.1.1.1/\"); write "
+     "tls://ADDRESS[:PORT][#AUTH-NAME] or tls://HOST[:PORT]"},
     {"tls://0.0.0.0", "the unspecified address cannot be connected to (\"tls://0.0.0.0\")"},
-    {"tls://", "not an IP address and port (\"tls://\"); write tls://ADDRESS[:PORT][#AUTH-NAME]"},
+    {"tls://",
+     "neither a host nor an IP address and port (\"tls://\"); write "
+     "tls://ADDRESS[:PORT][#AUTH-NAME] or tls://HOST[:PORT]"},
 };
 
 TEST(UpstreamUrl, SaysWhatIsWrongAndWhatToWrite) {

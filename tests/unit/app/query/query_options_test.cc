@@ -87,8 +87,8 @@ TEST(QueryOptions, FaultsAreOneLine) {
       {{"a", "b"}, "unknown type (\"b\"); write a name or TYPE65280"},
       {{"a", "A", "c"}, "one argument too many (\"c\")"},
       {{"@tls://dns.google", "a"},
-       "@SERVER: an upstream needs an IP address, names are not looked up (\"tls://dns.google\"); "
-       "write \"google\""},
+       "@SERVER: the name of a host is not looked up here (\"tls://dns.google\"); write "
+       "@tls://ADDRESS#dns.google"},
       {{"@host\x1b", "a"},
        "@SERVER: not an address (\"host\\x1b\"); write @127.0.0.1, @[::1]:5053, "
        "@tcp://ADDRESS[:PORT] or @tls://ADDRESS[:PORT][#AUTH-NAME]"},
