@@ -8,7 +8,7 @@ import pathlib
 import shutil
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/integration"))
@@ -28,6 +28,13 @@ class Place:
     authority: Authority
     leaf: Leaf
     upstream_port: int
+    more_ports: list[int] = field(default_factory=list)  # of further upstreams like it
+    upstream_address: str = "127.0.0.1"
+
+    @property
+    def upstreams(self) -> list[tuple[str, int]]:
+        """In the order in which they are configured."""
+        return [(self.upstream_address, port) for port in (self.upstream_port, *self.more_ports)]
 
     def write(self, name: str, text: str) -> str:
         path = self.directory / name
@@ -131,15 +138,18 @@ UPSTREAMS = {"own": upstream_own, "dnsdist": upstream_dnsdist, "nsd": upstream_n
 def sotto(binary: pathlib.Path, settings: str = ""):
     """settings: the text of a configuration file."""
     def command(place: Place, port: int) -> list[str]:
+        urls = [f"--upstream=tls://{address}:{upstream_port}#{AUTH_NAME}"
+                for address, upstream_port in place.upstreams]
         return [str(binary), "serve", "--config", place.write("sotto.toml", settings),
-                "--listen", f"127.0.0.1:{port}", "--upstream",
-                f"tls://127.0.0.1:{place.upstream_port}#{AUTH_NAME}", "--ca-file",
+                "--listen", f"127.0.0.1:{port}", *urls, "--ca-file",
                 str(place.authority.ca_file)]
 
     return command
 
 
 def rival_unbound(place: Place, port: int) -> list[str]:
+    forward = "".join(f"  forward-addr: {address}@{upstream_port}#{AUTH_NAME}\n"
+                      for address, upstream_port in place.upstreams)
     return ["unbound", "-d", "-c", place.write("rival.conf", f"""
 server:
   interface: 127.0.0.1@{port}
@@ -159,15 +169,16 @@ remote-control:
 forward-zone:
   name: "."
   forward-tls-upstream: yes
-  forward-addr: 127.0.0.1@{place.upstream_port}#{AUTH_NAME}
-""")]
+{forward}""")]
 
 
 def rival_dnsdist(place: Place, port: int) -> list[str]:
+    upstreams = "".join(f"""
+newServer({{address="{address}:{upstream_port}", tls="openssl", subjectName="{AUTH_NAME}",
+            caStore="{place.authority.ca_file}", validateCertificates=true}})"""
+                        for address, upstream_port in place.upstreams)
     return ["dnsdist", "--supervised", "--disable-syslog", "-C", place.write("rival.lua", f"""
-setLocal("127.0.0.1:{port}")
-newServer({{address="127.0.0.1:{place.upstream_port}", tls="openssl", subjectName="{AUTH_NAME}",
-            caStore="{place.authority.ca_file}", validateCertificates=true}})
+setLocal("127.0.0.1:{port}"){upstreams}
 setSecurityPollSuffix("")
 pc = newPacketCache(1000000)
 getPool(""):setCache(pc)
@@ -175,30 +186,53 @@ getPool(""):setCache(pc)
 
 
 def rival_kresd(place: Place, port: int) -> list[str]:
+    upstreams = ",\n".join(f"""{{"{address}@{upstream_port}", hostname="{AUTH_NAME}",
+  ca_file="{place.authority.ca_file}"}}""" for address, upstream_port in place.upstreams)
     return ["kresd", "-n", "-c", place.write("kresd.lua", f"""
 net.listen("127.0.0.1", {port}, {{ kind = "dns" }})
 cache.size = 100 * MB
 modules.unload("priming")
 modules.unload("ta_update")
 trust_anchors.remove(".") -- the upstream signs nothing
-policy.add(policy.all(policy.TLS_FORWARD({{{{"127.0.0.1@{place.upstream_port}",
-  hostname="{AUTH_NAME}", ca_file="{place.authority.ca_file}"}}}})))
+policy.add(policy.all(policy.TLS_FORWARD({{
+{upstreams}}})))
 """), str(place.directory)]
 
 
 def rival_smartdns(place: Place, port: int) -> list[str]:
+    upstreams = "".join(f"server-tls {address}:{upstream_port} -host-name {AUTH_NAME} "
+                        f"-tls-host-verify {AUTH_NAME}\n"
+                        for address, upstream_port in place.upstreams)
     return ["smartdns", "-f", "-x", "-p", "-", "-c", place.write("smartdns.conf", f"""
 bind 127.0.0.1:{port}
-server-tls 127.0.0.1:{place.upstream_port} -host-name {AUTH_NAME} -tls-host-verify {AUTH_NAME}
-ca-file {place.authority.ca_file}
+{upstreams}ca-file {place.authority.ca_file}
 speed-check-mode none
 cache-persist no
 log-level error
 """)]
 
 
+def rival_stubby(place: Place, port: int) -> list[str]:
+    upstreams = "".join(f"""
+  - address_data: {address}
+    tls_port: {upstream_port}
+    tls_auth_name: "{AUTH_NAME}\"""" for address, upstream_port in place.upstreams)
+    return ["stubby", "-C", place.write("stubby.yml", f"""
+resolution_type: GETDNS_RESOLUTION_STUB
+dns_transport_list:
+  - GETDNS_TRANSPORT_TLS
+tls_authentication: GETDNS_AUTHENTICATION_REQUIRED
+tls_ca_file: "{place.authority.ca_file}"
+appdata_dir: "{place.directory}"
+idle_timeout: 10000
+listen_addresses:
+  - 127.0.0.1@{port}
+upstream_recursive_servers:{upstreams}
+""")]
+
+
 RIVALS = {"unbound": rival_unbound, "dnsdist": rival_dnsdist, "kresd": rival_kresd,
-          "smartdns": rival_smartdns}
+          "smartdns": rival_smartdns, "stubby": rival_stubby}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

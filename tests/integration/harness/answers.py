@@ -1,16 +1,18 @@
 """What the fake upstream answers: each function turns a query into replies, right or faulty.
 
-A reply is (seconds to wait, octets of the message). The functions with arguments return such a
-function. BEHAVIOUR.md §2 lists the faults.
+A reply is (seconds to wait, octets of the message), or a function that returns the octets, or
+nothing, when the time has come. The functions with arguments return such a function. BEHAVIOUR.md
+§2 lists the faults.
 """
 
 import itertools
+import random
 import struct
 from collections.abc import Callable, Iterable
 
 from . import wire
 
-Replies = Iterable[tuple[float, bytes]]
+Replies = Iterable[tuple[float, bytes | Callable[[], bytes | None]]]
 Answer = Callable[[wire.Query], Replies]
 
 
@@ -74,6 +76,53 @@ def once(faulty: Callable[[wire.Query], bytes]) -> Answer:
         return [(0, faulty(asked) if first else right_message(asked))]
 
     return make
+
+
+def share(part: float, faulty: Callable[[wire.Query], bytes], seed: int = 1) -> Answer:
+    """So large a part of the answers is faulty, by chance."""
+    chance = random.Random(seed)
+    return lambda asked: [(0, faulty(asked) if chance.random() < part else right_message(asked))]
+
+
+def garbage(seed: int = 1) -> Callable[[wire.Query], bytes]:
+    """Random octets; behind the right ID; behind the right question: each as often."""
+    chance = random.Random(seed)
+
+    def make(asked: wire.Query) -> bytes:
+        octets = bytearray(chance.randbytes(12 + len(asked.question) + 16))
+        right_octets = right_message(asked)
+        right_length = chance.choice((0, 2, 12 + len(asked.question)))
+        octets[:right_length] = right_octets[:right_length]
+        return bytes(octets)
+
+    return make
+
+
+class Swapped:
+    """A part of the answers goes out in pairs, each with the other's ID."""
+
+    ALONE_SECONDS = 0.03  # a query that finds no partner is answered with an ID nobody asked for
+
+    def __init__(self, part: float, seed: int = 1):
+        self._pairs = part / (2 - part)
+        self._chance = random.Random(seed)
+        self._waiting: dict[int, wire.Query] = {}  # by connection
+
+    def __call__(self, asked: wire.Query) -> Replies:
+        partner = self._waiting.pop(asked.connection, None)
+        if partner:
+            return [(0, right_message(partner, ident=asked.ident)),
+                    (0, right_message(asked, ident=partner.ident))]
+        if self._chance.random() >= self._pairs:
+            return right(asked)
+        self._waiting[asked.connection] = asked
+        return [(self.ALONE_SECONDS, lambda: self._alone(asked))]
+
+    def _alone(self, asked: wire.Query) -> bytes | None:
+        if self._waiting.get(asked.connection) is not asked:
+            return None
+        del self._waiting[asked.connection]
+        return right_message(asked, ident=asked.ident ^ 0x5555)
 
 
 def always_wrong(kind: str) -> Answer:

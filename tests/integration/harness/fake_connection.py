@@ -182,9 +182,11 @@ class Connection(asyncio.Protocol):
             else:
                 self.send(octets)
 
-    def send_now(self, octets: bytes) -> None:
-        self.send(octets)
-        self._flush()
+    def send_now(self, octets: "bytes | typing.Callable[[], bytes | None]") -> None:
+        made = octets() if callable(octets) else octets
+        if made is not None:
+            self.send(made)
+            self._flush()
 
     def send(self, octets: bytes) -> None:
         """Writes one message; the caller flushes."""

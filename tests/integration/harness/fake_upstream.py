@@ -224,9 +224,9 @@ class FakeUpstream:
 class BlackHole:
     """Connections to it never complete: its queue of connections is full and never emptied."""
 
-    def __init__(self, address: str = "127.0.0.1"):
+    def __init__(self, address: str = "127.0.0.1", port: int | None = None):
         self.address = address
-        self.port = ports.free_port()
+        self.port = port or ports.free_port()
         self._listener = socket.create_server((address, self.port), backlog=0)
         self._fillers = []
         for _ in range(4):
