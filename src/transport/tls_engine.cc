@@ -234,6 +234,10 @@ bool TlsEngine::resumed() const {
   return gnutls_session_is_resumed(session_) != 0;
 }
 
+std::optional<std::chrono::system_clock::time_point> TlsEngine::certificate_expires() const {
+  return peer_certificate_expires(session_);
+}
+
 std::string TlsEngine::description() const {
   assert(state_ != State::handshaking);
   std::string text = gnutls_protocol_get_name(gnutls_protocol_get_version(session_));

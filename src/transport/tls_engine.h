@@ -3,10 +3,12 @@
 // Test: tests/unit/transport/tls_engine_test.cc (engine against engine, all cuts).
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <gnutls/gnutls.h>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -84,6 +86,8 @@ class TlsEngine {
 
   const TlsFailure& failure() const { return failure_; }
   bool resumed() const;
+  // Of the peer's own certificate, after a resumed handshake too; nothing if it showed none.
+  std::optional<std::chrono::system_clock::time_point> certificate_expires() const;
   // "TLS1.3 ECDHE-X25519 AES-128-GCM", for logs and sotto query; only when ready.
   std::string description() const;
 

@@ -254,4 +254,13 @@ std::string verify_peer(gnutls_session_t session, gnutls_x509_trust_list_t trust
   return reason + describe(chain.front().get()) + expected;
 }
 
+std::optional<std::chrono::system_clock::time_point> peer_certificate_expires(
+    gnutls_session_t session) {
+  const Chain chain = import_chain(session);
+  if (chain.empty()) return std::nullopt;
+  const std::time_t expires = gnutls_x509_crt_get_expiration_time(chain.front().get());
+  if (expires == static_cast<std::time_t>(-1)) return std::nullopt;
+  return std::chrono::system_clock::from_time_t(expires);
+}
+
 }  // namespace sotto

@@ -3,8 +3,10 @@
 // RFC 5280, RFC 6125, RFC 7858 §4.2, RFC 8310 §8. Test: tests/unit/transport/tls_verify_test.cc.
 #pragma once
 
+#include <chrono>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +19,10 @@ namespace sotto {
 // counts for nothing) and, if there are pins, one key that signs for it must be pinned.
 std::string verify_peer(gnutls_session_t session, gnutls_x509_trust_list_t trusted,
                         const TlsPeerIdentity& peer);
+
+// When the peer's own certificate does.
+std::optional<std::chrono::system_clock::time_point> peer_certificate_expires(
+    gnutls_session_t session);
 
 // What a stranger sent, made fit for a log line: printable ASCII without quotes and backslashes
 // stays, all else becomes \xHH; cut at octets_max octets of input, then "..." follows.

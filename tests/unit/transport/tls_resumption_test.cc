@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <initializer_list>
 
+#include "base/clock.h"
 #include "test_tls_world.h"
 #include "transport/tls_engine.h"
 
@@ -29,6 +30,24 @@ TEST_P(TlsResumption, ResumesOnceForEachTicket) {
     resumed = client->resumed();
   }
   EXPECT_TRUE(resumed);
+}
+
+TEST_P(TlsResumption, KnowsWhenTheCertificateExpires) {
+  using std::chrono::hours;
+  std::optional<std::chrono::system_clock::time_point> first;
+  for (int round = 0; round < 2; ++round) {
+    TestServer server({&world().leaf}, options());
+    const auto client = make_client(tickets_);
+    run_handshake(*client, server);
+    read_all(*client);
+    EXPECT_EQ(client->resumed(), round > 0);
+    const auto expires = client->certificate_expires();
+    ASSERT_TRUE(expires);
+    if (!first) first = expires;
+    EXPECT_EQ(expires, first) << "resumed: " << client->resumed();
+  }
+  EXPECT_GT(*first, wall_now() + hours{23});
+  EXPECT_LT(*first, wall_now() + hours{25});
 }
 
 TEST(TlsResumptionOnce, TakesEveryTicketOfTls13) {
