@@ -191,7 +191,9 @@ def _account(result: Result, message: bytes, at: float, names: list[bytes], righ
         return 0
     rcode = flags & 0xF
     end = 12 + len(names[ident])
-    same = message[12:end].lower() == names[ident] if questions == 1 else questions == 0 < rcode
+    # A failure may come without its question.
+    same = questions == 0 < rcode or (questions == 1
+                                      and message[12:end].lower() == names[ident])
     address = right[ident]
     if not same or (rcode == wire.NOERROR and address is not None
                     and not _has_address(message, end + 4, address)):
