@@ -179,8 +179,8 @@ class Client:
         return messages
 
 
-def _account(result: Result, message: bytes, at: float, names: list[bytes], right: list[bytes | None],
-             sent: int) -> int:
+def _account(result: Result, message: bytes, at: float, names: list[bytes],
+             right: list[bytes | None], sent: int) -> int:
     """1 if this is the first answer to a query, whatever it says."""
     if len(message) < 12:
         _wrong(result, message)
