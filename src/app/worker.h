@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "cache/cache.h"
 #include "forwarder/forwarder.h"
+#include "forwarder/turn.h"
 #include "frontend/tcp_io.h"
 #include "frontend/udp_io.h"
 #include "transport/loop_io.h"
@@ -95,10 +96,10 @@ class Worker {
   Pool pool_;
   Exchanges exchanges_;
   Forwarder forwarder_;
+  Turn turn_;
   std::vector<std::unique_ptr<UdpFrontend>> udp_;
   TcpFrontend tcp_;
   Instant drain_until_ = never;
-  Instant exchanges_deadline_ = never;  // when on_deadline() is due
   std::atomic<bool> stopped_{false};
   std::thread thread_;
 };

@@ -12,6 +12,7 @@ Worker::Worker(SharedState& shared, Log& log, WorkerSockets sockets,
       pool_(opener_, shared.backoffs, upstream_log_, upstream_counters_, random_, loop_.now()),
       exchanges_(pool_, upstream_counters_, loop_.now()),
       forwarder_(exchanges_, shared.cache, counters_, loop_.now()),
+      turn_(exchanges_, forwarder_, loop_.now()),
       tcp_(loop_, forwarder_, tcp_counters_) {
   for (WorkerSockets::Bound& bound : sockets.udp) {
     udp_.push_back(std::make_unique<UdpFrontend>(loop_, forwarder_, udp_counters_,
@@ -76,20 +77,13 @@ void Worker::stop() {
 
 // What the handlers of this turn produced leaves here: queries first, as answers take longest.
 Instant Worker::end_turn() {
-  // The earliest that any turn since has named: what has passed meanwhile is not told again.
-  if (exchanges_deadline_ <= loop_.now()) {
-    exchanges_deadline_ = never;
-    exchanges_.on_deadline();
-  }
-  if (forwarder_.next_deadline() <= loop_.now()) forwarder_.on_deadline();
+  turn_.tell_deadlines();
   if (tcp_.next_deadline() <= loop_.now()) tcp_.on_deadline();
-  exchanges_.end_turn();
+  turn_.send();
   if (drained()) stop();
   for (const auto& frontend : udp_) frontend->flush();
   tcp_.flush();
-  exchanges_deadline_ = std::min(exchanges_deadline_, exchanges_.next_deadline());
-  return std::min(
-      {exchanges_deadline_, forwarder_.next_deadline(), tcp_.next_deadline(), drain_until_});
+  return std::min({turn_.next_deadline(), tcp_.next_deadline(), drain_until_});
 }
 
 }  // namespace sotto
