@@ -196,7 +196,7 @@ def _account(result: Result, message: bytes, at: float, names: list[bytes],
                                       and message[12:end].lower() == names[ident])
     address = right[ident]
     if not same or (rcode == wire.NOERROR and address is not None
-                    and not _has_address(message, end + 4, address)):
+                    and not _has_address(message, end + 4, names[ident], address)):
         _wrong(result, message)
         return 0
     if result.answered[ident] is not None:
@@ -206,14 +206,18 @@ def _account(result: Result, message: bytes, at: float, names: list[bytes],
     return 1
 
 
-def _has_address(message: bytes, position: int, right: bytes) -> bool:
-    """Exactly one A record, and that one right; an OPT record may follow."""
-    answers = struct.unpack_from("!H", message, 6)[0]
-    if answers != 1 or len(message) < position + 16:
+def _has_address(message: bytes, position: int, name: bytes, right: bytes) -> bool:
+    """Exactly one A record of that name, and that one right; an OPT record may follow."""
+    if struct.unpack_from("!H", message, 6)[0] != 1:
         return False
-    kind, _, _, length = struct.unpack_from("!HHIH", message, position + 2)
-    data = message[position + 12 : position + 12 + length]
-    return kind == wire.A and data == right
+    owners = (b"\xc0\x0c", name)
+    owner = next((each for each in owners
+                  if message[position : position + len(each)].lower() == each), None)
+    if owner is None or len(message) < position + len(owner) + 14:
+        return False
+    position += len(owner)
+    kind, _, _, length = struct.unpack_from("!HHIH", message, position)
+    return kind == wire.A and message[position + 10 : position + 10 + length] == right
 
 
 def _wrong(result: Result, message: bytes) -> None:
