@@ -11,7 +11,7 @@ Worker::Worker(SharedState& shared, Log& log, WorkerSockets sockets,
       opener_(loop_, shared.tickets),
       pool_(opener_, shared.backoffs, upstream_log_, upstream_counters_, random_, loop_.now()),
       exchanges_(pool_, upstream_counters_, loop_.now()),
-      forwarder_(exchanges_, shared.cache, counters_, loop_.now()),
+      forwarder_(exchanges_, shared.cache, counters_, random_, loop_.now()),
       turn_(exchanges_, forwarder_, loop_.now()),
       tcp_(loop_, forwarder_, tcp_counters_) {
   for (WorkerSockets::Bound& bound : sockets.udp) {

@@ -9,7 +9,7 @@
 namespace sotto {
 
 struct Client {
-  std::span<const std::uint8_t> address;  // 4 or 16 octets, network order; valid during the call
+  std::span<const std::uint8_t> address;  // 4 or 16 octets, network order; valid until forward()
   bool datagram = true;
   std::uint16_t padding_block = 0;  // of responses, on encrypted transports
   std::uint16_t keepalive = 0;      // units of 100 ms we would announce; 0 on UDP

@@ -44,8 +44,12 @@ LocalAnswer answer_for(Verdict verdict) {
 }  // namespace
 
 Forwarder::Forwarder(Exchanges& exchanges, Cache& cache, ForwarderCounters& counters,
-                     const Instant& clock_now)
-    : exchanges_(exchanges), cache_(cache), counters_(counters), now_(clock_now) {
+                     Random& random, const Instant& clock_now)
+    : exchanges_(exchanges),
+      cache_(cache),
+      counters_(counters),
+      now_(clock_now),
+      waiters_(random.next64()) {
   exchanges_.set_events(*this);
 }
 
@@ -107,9 +111,9 @@ Forwarder::Now Forwarder::answer_now(const Client& client, const Incoming& incom
     }
   }
   asked_ = &incoming;
+  client_address_ = client.address;
   if (const auto now = answer_from_cache(out)) return *now;
   counters_.misses.add();
-  if (waiters_.size() >= waiting_queries_max) return answer(shed_answer, out, counters_.shed);
   return {Outcome::pending};
 }
 
@@ -134,14 +138,14 @@ std::optional<Forwarder::Now> Forwarder::answer_from_cache(std::span<std::uint8_
     case Cache::State::stale:
       break;
   }
-  const bool worth_waiting = exchanges_.usable() && waiters_.size() < waiting_queries_max;
+  const bool worth_waiting = exchanges_.usable() && !waiters_.full_for(client_address_);
   if (found.refresh_due && worth_waiting) return std::nullopt;
   counters_.stale.add();
-  if (found.refresh_due && pending_.size() < background_exchanges_max) {
+  if (found.refresh_due && refreshes_ < background_exchanges_max) {
     cache_.hold_refresh(asked_->question, asked_->hash, now_);
     if (find_pending() == nullptr) {
       counters_.rechecked.add();
-      begin_exchange();
+      begin_exchange(Purpose::cache);
     }
   }
   return answer_found(out);
@@ -154,29 +158,46 @@ Forwarder::Now Forwarder::answer_found(std::span<std::uint8_t> out) {
 
 // Somebody still asks for what is about to run out: asked now, nobody will wait for it.
 void Forwarder::refresh_ahead() {
-  if (!refresh_budget_.allows_one(now_) || !exchanges_.usable()) return;
+  if (!refresh_budget_.allows_one(now_) || refreshes_ >= background_exchanges_max) return;
+  if (!exchanges_.usable()) return;
   if (find_pending() != nullptr || !cache_.claim_refresh(asked_->question, asked_->hash)) return;
   refresh_budget_.spend();
   counters_.prefetched.add();
-  begin_exchange();
+  begin_exchange(Purpose::cache);
 }
 
 void Forwarder::forward(const ReplyTo& to) {
-  const WaiterId waiter_id = waiters_.insert();
-  Waiter& waiter = waiters_.at(waiter_id);
-  waiter.asker = asker_;
-  waiter.to = to;
   Pending* pending = find_pending();
   if (pending != nullptr) {
     counters_.coalesced.add();
+    set_purpose(*pending, Purpose::clients);
   } else {
     counters_.forwarded.add();
     refresh_budget_.earn();
-    pending = &begin_exchange();
+    pending = &begin_exchange(Purpose::clients);
   }
-  waiter.next = pending->first;
-  pending->first = waiter_id;
+  Waiter& waiter = waiters_.add(client_address_, pending->waiting);
+  waiter.asker = asker_;
+  waiter.to = to;
+  waiter.exchange = to_token(pending->id);
   if (stale_known_ && pending->stale_due == never) expect_stale(*pending);
+  if (Waiter* surplus = waiters_.surplus()) shed(*surplus);
+}
+
+// One of those that wait has to go: with what is known, or with a failure.
+void Forwarder::shed(Waiter& waiter) {
+  Pending& pending = pending_.at(from_token<PendingTag>(waiter.exchange));
+  Waiters::Joined alone;
+  pending.waiting.remove(waiter);
+  alone.push_back(waiter);
+  const bool stale_known = pending.stale_due != never;
+  if (!stale_known ||
+      !finish_with_stale(alone, exchanges_.question(pending.exchange), pending.hash)) {
+    finish(alone, counters_.shed, [](const Asker& asker, std::span<std::uint8_t> space) {
+      return write_local_response(shed_answer, asker, space);
+    });
+  }
+  if (pending.waiting.empty()) cancel(pending);
 }
 
 // --- exchanges ----------------------------------------------------------------------------------
@@ -191,20 +212,38 @@ Forwarder::Pending* Forwarder::find_pending() {
   return known ? &pending_.at(*known) : nullptr;
 }
 
-Forwarder::Pending& Forwarder::begin_exchange() {
+Forwarder::Pending& Forwarder::begin_exchange(Purpose purpose) {
   const PendingId id = pending_.insert();
   Pending& pending = pending_.at(id);
+  pending.id = id;
   pending.hash = asked_->hash;
   pending.generation = cache_.generation();
+  pending.purpose = purpose;
+  if (purpose == Purpose::cache) ++refreshes_;
   by_question_.insert(asked_->hash, id);
   pending.exchange = exchanges_.start(asked_->question, to_token(id));
   return pending;
 }
 
+void Forwarder::set_purpose(Pending& pending, Purpose purpose) {
+  if (pending.purpose == Purpose::cache) --refreshes_;
+  if (purpose == Purpose::cache) ++refreshes_;
+  if (pending.purpose == Purpose::nothing) exchanges_.resume(pending.exchange);
+  pending.purpose = purpose;
+}
+
+// What has been asked already may go on; its answer is of use to the cache.
+void Forwarder::cancel(Pending& pending) {
+  set_purpose(pending, Purpose::nothing);
+  if (ByStaleDue::contains(pending)) by_stale_due_.remove(pending);
+  pending.stale_due = never;
+  if (exchanges_.cancel(pending.exchange)) end_exchange(pending.id);
+}
+
 // A copy of what was known of it; who waits is still to be finished.
-Forwarder::Pending Forwarder::end_exchange(std::uint64_t token) {
-  const auto id = from_token<PendingTag>(token);
+Forwarder::Pending Forwarder::end_exchange(PendingId id) {
   Pending& pending = pending_.at(id);
+  if (pending.purpose == Purpose::cache) --refreshes_;
   if (ByStaleDue::contains(pending)) by_stale_due_.remove(pending);
   const Pending ended = pending;
   by_question_.erase(ended.hash, [id](PendingId other) { return other == id; });
@@ -213,7 +252,7 @@ Forwarder::Pending Forwarder::end_exchange(std::uint64_t token) {
 }
 
 void Forwarder::on_answer(std::uint64_t token, const Question& question, Answer& answer) {
-  const Pending ended = end_exchange(token);
+  Pending ended = end_exchange(from_token<PendingTag>(token));
   if (apply_ttl_rules(answer, question, policy_.ttl)) {
     cache_.store(question, ended.hash, answer, now_, ended.generation);
   } else if (answer.is_failure()) {
@@ -221,14 +260,13 @@ void Forwarder::on_answer(std::uint64_t token, const Question& question, Answer&
   } else if (!answer.truncated()) {
     cache_.supersede(question, ended.hash, now_);
   }
-  finish(ended.first, counters_.answered, [&](const Asker& asker, std::span<std::uint8_t> space) {
+  finish(ended.waiting, counters_.answered, [&](const Asker& asker, std::span<std::uint8_t> space) {
     return write_response(answer, asker, space);
   });
 }
 
 // True if who waited got what was known before instead.
-bool Forwarder::on_failed_answer(const Question& question, const Pending& ended,
-                                 const Answer& answer) {
+bool Forwarder::on_failed_answer(const Question& question, Pending& ended, const Answer& answer) {
   using Origin = Cache::FailureOrigin;
   const bool deliberate = answer.is_deliberate();
   if (answer.rcode == rcode::servfail) {
@@ -239,18 +277,18 @@ bool Forwarder::on_failed_answer(const Question& question, const Pending& ended,
   } else {
     cache_.hold_refresh(question, ended.hash, now_);
   }
-  return !deliberate && finish_with_stale(ended.first, question, ended.hash);
+  return !deliberate && finish_with_stale(ended.waiting, question, ended.hash);
 }
 
 void Forwarder::on_failure(std::uint64_t token, const Question& question,
                            const ExchangeFailure& failure) {
-  const Pending ended = end_exchange(token);
+  Pending ended = end_exchange(from_token<PendingTag>(token));
   cache_.hold_refresh(question, ended.hash, now_);
-  if (finish_with_stale(ended.first, question, ended.hash)) return;
+  if (finish_with_stale(ended.waiting, question, ended.hash)) return;
   remember(failure, question, ended);
   const LocalAnswer local{
       .rcode = rcode::servfail, .ede_code = failure.ede_code, .ede_text = failure.ede_text};
-  finish(ended.first, counter_of(failure.cause),
+  finish(ended.waiting, counter_of(failure.cause),
          [&](const Asker& asker, std::span<std::uint8_t> space) {
            return write_local_response(local, asker, space);
          });
@@ -294,26 +332,31 @@ Instant Forwarder::next_deadline() const {
   return by_stale_due_.empty() ? never : by_stale_due_.front()->stale_due;
 }
 
-// The exchange goes on; what it brings refreshes the cache.
+// The exchange goes on, within the bound of those nobody waits for: what it brings refreshes the
+// cache.
 void Forwarder::on_deadline() {
   while (!by_stale_due_.empty() && by_stale_due_.front()->stale_due <= now_) {
     Pending& pending = *by_stale_due_.front();
     by_stale_due_.remove(pending);
-    const WaiterId first = pending.first;
-    if (finish_with_stale(first, exchanges_.question(pending.exchange), pending.hash)) {
-      pending.first = {};
-      pending.stale_due = never;
+    const Question& question = exchanges_.question(pending.exchange);
+    if (!finish_with_stale(pending.waiting, question, pending.hash)) continue;
+    pending.stale_due = never;
+    if (refreshes_ < background_exchanges_max) {
+      set_purpose(pending, Purpose::cache);
+    } else {
+      cancel(pending);
     }
   }
 }
 
 // False if there is nothing in the cache to give.
-bool Forwarder::finish_with_stale(WaiterId first, const Question& question, std::uint64_t hash) {
+bool Forwarder::finish_with_stale(Waiters::Joined& waiting, const Question& question,
+                                  std::uint64_t hash) {
   const Cache::Found found = cache_.find(question, hash, now_, found_);
   const bool stale = found.state == Cache::State::stale;
   if (!stale && found.state != Cache::State::fresh) return false;
   if (stale) cache_.hold_refresh(question, hash, now_);
-  finish(first, stale ? counters_.stale_waited : counters_.answered,
+  finish(waiting, stale ? counters_.stale_waited : counters_.answered,
          [this, stale](const Asker& asker, std::span<std::uint8_t> space) {
            if (stale) counters_.stale.add();
            return write_response(found_, asker, space);
@@ -322,19 +365,16 @@ bool Forwarder::finish_with_stale(WaiterId first, const Question& question, std:
 }
 
 template <class Write>
-void Forwarder::finish(WaiterId first, Counter& counter, Write write) {
-  for (WaiterId id = first; id;) {
-    const Waiter& waiter = waiters_.at(id);
-    const auto space = waiter.to.sink->response_space(waiter.to, waiter.asker.octets_max);
+void Forwarder::finish(Waiters::Joined& waiting, Counter& counter, Write write) {
+  while (Waiter* waiter = waiting.front()) {
+    const auto space = waiter->to.sink->response_space(waiter->to, waiter->asker.octets_max);
     if (space.empty()) {
       counters_.abandoned.add();
     } else {
       counter.add();
-      waiter.to.sink->response_written(waiter.to, write(waiter.asker, space));
+      waiter->to.sink->response_written(waiter->to, write(waiter->asker, space));
     }
-    const WaiterId next = waiter.next;
-    waiters_.erase(id);
-    id = next;
+    waiters_.remove(*waiter, waiting);
   }
 }
 

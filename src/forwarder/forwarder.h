@@ -11,6 +11,7 @@
 #include "base/counters.h"
 #include "base/intrusive_list.h"
 #include "base/probe_table.h"
+#include "base/random.h"
 #include "base/slot_map.h"
 #include "cache/cache.h"
 #include "cache/ttl_rules.h"
@@ -18,17 +19,15 @@
 #include "dns/response.h"
 #include "forwarder/client.h"
 #include "forwarder/refresh_budget.h"
+#include "forwarder/waiters.h"
 #include "policy/networks.h"
 #include "policy/special_names.h"
 #include "upstream/exchanges.h"
 
 namespace sotto {
 
-// Clients that wait for an answer, in one worker. Each costs about 400 octets.
-inline constexpr std::size_t waiting_queries_max = 32'768;
-
-// While no upstream is usable, stale answers are given at once and asked about anew; so many
-// exchanges in progress are enough to find out that one is.
+// Exchanges nobody waits for, which refresh the cache. While no upstream is usable, stale answers
+// are given at once and asked about anew; so many are enough to find out that one is.
 inline constexpr std::size_t background_exchanges_max = 1'024;
 
 // RFC 8767 §5: how long a client waits for upstreams before it gets a stale answer, if there is
@@ -44,9 +43,9 @@ struct ForwarderPolicy {
 };
 
 // queries = hits + misses + local + refused + malformed + dropped,
-// misses = shed + coalesced + forwarded, and
+// misses = coalesced + forwarded, and
 // coalesced + forwarded = answered + stale_waited + unauthenticated + unreachable + unanswered +
-// unusable + abandoned + those in progress.
+// unusable + shed + abandoned + those in progress.
 struct ForwarderCounters {
   Counter queries;
   Counter local;      // answered from local names
@@ -60,19 +59,19 @@ struct ForwarderCounters {
   Counter stale_waited;   // … to clients that had waited for upstreams
   Counter prefetched;     // exchanges begun for answers about to run out …
   Counter rechecked;      // … and for stale ones given at once: nobody waits for either
-  Counter shed;           // too many were waiting
   Counter coalesced;      // joined an exchange in progress
   Counter forwarded;      // began an exchange
   Counter answered;       // by an upstream
   // SERVFAIL of our own, by ExchangeFailure::Cause.
   Counter unauthenticated, unreachable, unanswered, unusable;
+  Counter shed;       // SERVFAIL, as too many were waiting
   Counter abandoned;  // the client had gone
 };
 
 class Forwarder final : public ExchangeEvents {
  public:
   // All outlive the forwarder.
-  Forwarder(Exchanges& exchanges, Cache& cache, ForwarderCounters& counters,
+  Forwarder(Exchanges& exchanges, Cache& cache, ForwarderCounters& counters, Random& random,
             const Instant& clock_now);
 
   void apply(ForwarderPolicy policy);
@@ -106,10 +105,11 @@ class Forwarder final : public ExchangeEvents {
   Now answer_now(const Client& client, const Incoming& incoming, std::span<std::uint8_t> out);
 
   // Right after answer_now() said pending, before the next one: begins or joins an
-  // exchange. Its result goes to the sink of to, maybe from inside this call.
+  // exchange. Its result goes to the sink of to, later. From inside this call another query that
+  // has waited for longer may get its SERVFAIL or a stale answer, by whatever sink it came.
   void forward(const ReplyTo& to);
 
-  // Clients that wait.
+  // Queries of clients that wait.
   std::size_t waiting() const { return waiters_.size(); }
 
   // When on_deadline() wants to be called.
@@ -124,29 +124,29 @@ class Forwarder final : public ExchangeEvents {
   void on_upstreams_back() override { cache_.forget_failures(); }
 
  private:
-  struct Waiter;
-  using WaiterId = StaleId<struct WaiterTag>;
-  struct Waiter {
-    Asker asker;
-    ReplyTo to;
-    WaiterId next;
-    void reset() { next = {}; }
+  using PendingId = StaleId<struct PendingTag>;
+  // Whom an exchange is for.
+  enum class Purpose : std::uint8_t {
+    clients,  // somebody waits
+    cache,    // nobody does; counted in refreshes_
+    nothing,  // those who waited were sent away; cancelled
   };
-  // An exchange seen from here: its question's hash and who waits for it, maybe nobody.
+  // An exchange seen from here: its question's hash and who waits for it.
   struct Pending {
+    PendingId id;
     ExchangeId exchange;
     std::uint64_t hash = 0;
     std::uint32_t generation = 0;  // of the cache when it began
-    WaiterId first;
+    Purpose purpose = Purpose::clients;
+    Waiters::Joined waiting;
     Instant stale_due = never;  // when those who wait get a stale answer
     ListHook<Pending> by_stale_due;
     void reset() {
       assert(!by_stale_due.linked);
-      first = {};
+      waiting = {};
       stale_due = never;
     }
   };
-  using PendingId = StaleId<struct PendingTag>;
   using ByStaleDue = IntrusiveList<Pending, &Pending::by_stale_due>;
 
   Now answer(const LocalAnswer& local, std::span<std::uint8_t> out, Counter& counter);
@@ -154,15 +154,18 @@ class Forwarder final : public ExchangeEvents {
   Now answer_found(std::span<std::uint8_t> out);
   void refresh_ahead();
   Pending* find_pending();
-  Pending& begin_exchange();
+  Pending& begin_exchange(Purpose purpose);
+  void set_purpose(Pending& pending, Purpose purpose);
   void expect_stale(Pending& pending);
-  Pending end_exchange(std::uint64_t token);
-  bool on_failed_answer(const Question& question, const Pending& ended, const Answer& answer);
-  bool finish_with_stale(WaiterId first, const Question& question, std::uint64_t hash);
+  void cancel(Pending& pending);
+  void shed(Waiter& waiter);
+  Pending end_exchange(PendingId id);
+  bool on_failed_answer(const Question& question, Pending& ended, const Answer& answer);
+  bool finish_with_stale(Waiters::Joined& waiting, const Question& question, std::uint64_t hash);
   void remember(const ExchangeFailure& failure, const Question& question, const Pending& pending);
   Counter& counter_of(ExchangeFailure::Cause cause);
   template <class Write>
-  void finish(WaiterId first, Counter& counter, Write write);
+  void finish(Waiters::Joined& waiting, Counter& counter, Write write);
 
   Exchanges& exchanges_;
   Cache& cache_;
@@ -175,14 +178,16 @@ class Forwarder final : public ExchangeEvents {
   Incoming single_;
   const Incoming* asked_ = nullptr;
   Asker asker_;
+  std::span<const std::uint8_t> client_address_;
   bool stale_known_ = false;  // there is a stale answer to it
 
   Answer found_;  // in the cache
 
-  SlotMap<Waiter, WaiterTag> waiters_;
+  Waiters waiters_;
   SlotMap<Pending, PendingTag> pending_;
   ProbeTable<PendingId> by_question_{1'024};
   ByStaleDue by_stale_due_;
+  std::size_t refreshes_ = 0;  // exchanges for the cache
 };
 
 }  // namespace sotto

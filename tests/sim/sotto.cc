@@ -21,7 +21,7 @@ Sotto::Sotto(const Settings& settings, LinkOpener& opener, const Instant& clock_
       pool(opener, backoffs, *this, upstream_counters, random, clock_now),
       exchanges(pool, upstream_counters, clock_now),
       cache(cache_octets, clock_now, random),
-      forwarder(exchanges, cache, counters, clock_now),
+      forwarder(exchanges, cache, counters, random, clock_now),
       turn(exchanges, forwarder, clock_now) {
   exchanges.set_timeout(milliseconds{settings.timeout});
   cache.set_stale_max_age(std::chrono::seconds{settings.stale});
@@ -68,12 +68,10 @@ const char* Sotto::miscounted() const {
                                       &seen.malformed, &seen.dropped})) {
     return "queries";
   }
-  if (seen.misses.value() != in_all({&seen.shed, &seen.coalesced, &seen.forwarded})) {
-    return "misses";
-  }
+  if (seen.misses.value() != in_all({&seen.coalesced, &seen.forwarded})) return "misses";
   if (in_all({&seen.coalesced, &seen.forwarded}) !=
       in_all({&seen.answered, &seen.stale_waited, &seen.unauthenticated, &seen.unreachable,
-              &seen.unanswered, &seen.unusable, &seen.abandoned}) +
+              &seen.unanswered, &seen.unusable, &seen.shed, &seen.abandoned}) +
           forwarder.waiting()) {
     return "forwarded and coalesced";
   }

@@ -85,7 +85,7 @@ class ForwarderTest : public testing::Test {
   Pool pool_{opener_, backoffs_, observer_, upstream_counters_, random_, now_};
   Exchanges exchanges_{pool_, upstream_counters_, now_};
   Cache cache_{std::size_t{1} << 20U, now_, random_};
-  Forwarder forwarder_{exchanges_, cache_, counters_, now_};
+  Forwarder forwarder_{exchanges_, cache_, counters_, random_, now_};
   Clients clients_;
   std::array<std::uint8_t, message_octets_max> out_{};
   std::vector<std::uint8_t> response_;
