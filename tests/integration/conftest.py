@@ -111,14 +111,18 @@ class Starter:
         self._numbers = itertools.count()
 
     def configuration(self, *upstreams, port: int, **changes) -> dict:
-        """upstreams: servers, URLs, or tables. changes replace top-level keys."""
+        """upstreams: servers, URLs, or tables, asked in this order. changes replace top-level keys,
+        or add to sections."""
         address = f"127.0.0.1:{port}"
+        tables = [_upstream(each) for each in upstreams]
         standard = {
-            "listen": {"udp": [address], "tcp": [address]},
+            "listen": {"udp": [address], "tcp": [address], "admin": ""},
             "upstream_default": {"ca_file": str(self.ca_file)},
-            "upstream": [_upstream(each) for each in upstreams],
+            "upstream": tables,
             "log": {"level": "debug"},
         }
+        if not all("group" in table for table in tables):
+            standard["group"] = [{"name": "default", "select": "order"}]
         for key, value in changes.items():
             if isinstance(value, dict) and key in standard:
                 standard[key] = {**standard[key], **value}

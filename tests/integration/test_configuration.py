@@ -33,6 +33,17 @@ FAULTS = {
     "unknown choice": ('log = { level = "chatty" }\n', "1:17", ["chatty", "debug"]),
     "not a network": ('policy = { allow = ["10.0.0.0/33"] }\n', "1:21", ["10.0.0.0/33"]),
     "nobody may ask": ("policy = { allow = [] }\n", "1:20", ["policy.allow"]),
+    "unknown selection": ('group = [{ name = "default", select = "quick" }]\n', "1:39",
+                          ["quick", "fastest, order, random, hash, all"]),
+    "a group twice": ('group = [{ name = "default" }, { name = "default" }]\n', "1:41", ["twice"]),
+    "a group that is empty": ('group = [{ name = "spare" }]\n', "1:19", ["spare", "no upstream"]),
+    "plain DNS for bootstrap": ('bootstrap = ["9.9.9.9"]\n', "1:14", ["dns.quad9.net"]),
+    "a host for bootstrap": ('bootstrap = ["tls://dns.example"]\n', "1:14", ["by its address"]),
+    "a mark of 33 bits": ("upstream_default = { mark = 4294967296 }\n", "1:29", ["4294967295"]),
+    "no interface": ('upstream_default = { interface = "wan 0" }\n', "1:34", ["wan 0"]),
+    "no source": ('upstream_default = { source = "wan0" }\n', "1:31", ["wan0"]),
+    "no name to probe": ('health = { name = "a..b" }\n', "1:19", ["a..b"]),
+    "no admin address": ('listen = { admin = "localhost:9053" }\n', "1:20", ["localhost:9053"]),
     "unclosed string": ('workers = "1\n', "1:", []),
     "no TOML at all": ("<xml/>\n", "1:", []),
 }
@@ -62,7 +73,7 @@ def test_all_faults_of_a_file_are_reported_at_once(tmp_path, authority):
 
 
 BAD_UPSTREAMS = {
-    "a host that would need bootstrapping without an address": "tls://dns.example",
+    "a host that nothing could look up": "tls://dns.example",
     "plain DNS": "udp://127.0.0.1:53",
     "an unknown scheme": "quic://127.0.0.1",
     "no scheme": "127.0.0.1:853",
@@ -131,6 +142,54 @@ def test_check_prints_the_effective_configuration(tmp_path, authority):
     again.write_text(result.stdout)
     second = run("check", "--config", str(again))
     assert (second.returncode, second.stdout) == (0, result.stdout)
+
+
+def test_check_prints_upstreams_and_their_groups(tmp_path, authority):
+    """Hosts, groups, sources and what surrounds them, read back to the same."""
+    config = tmp_path / "sotto.toml"
+    config.write_text(f'''
+bootstrap = ["quad9"]
+state_directory = "state"
+[upstream_default]
+ca_file = "{authority.ca_file}"
+[[group]]
+name = "far"
+select = "hash"
+[[upstream]]
+url = "tls://dns.example"
+source = "192.0.2.7"
+[[upstream]]
+url = "quad9"
+group = "far"
+interface = "wg0"
+keep_warm = "1m"
+[tls]
+ticket_file = "tickets"
+''')
+    result = run("check", "--config", str(config))
+    assert result.returncode == 0, result.stderr
+    for part in ('bootstrap = ["quad9"]\n', f'state_directory = "{tmp_path}/state"\n',
+                 '[[group]]\nname = "far"\nselect = "hash"\n\n'
+                 '[[group]]\nname = "default"\nselect = "fastest"\n',
+                 'url = "tls://dns.example"\ngroup = "default"\n', 'source = ["192.0.2.7"]\n',
+                 'url = "quad9"\ngroup = "far"\n', 'interface = "wg0"\n',
+                 f'ticket_file = "{tmp_path}/tickets"\n'):
+        assert part in result.stdout, part
+    again = tmp_path / "again.toml"
+    again.write_text(result.stdout)
+    second = run("check", "--config", str(again))
+    assert (second.returncode, second.stdout) == (0, result.stdout)
+
+
+def test_a_host_is_looked_up_by_servers_of_the_command_line(tmp_path, authority):
+    arguments = ["check", "--upstream", "tls://dns.example", "--ca-file", str(authority.ca_file)]
+    refused = run(*arguments)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("sotto: --upstream: nothing could look up"), refused.stderr
+    for given in (run(*arguments, "--bootstrap", "tls://192.0.2.1"),
+                  run(*arguments, env={"SOTTO_BOOTSTRAP": "tls://192.0.2.1"})):
+        assert given.returncode == 0, given.stderr
+        assert 'bootstrap = ["tls://192.0.2.1"]\n' in given.stdout
 
 
 def test_a_file_for_no_cache_is_warned_about(start, fake, tmp_path):

@@ -18,8 +18,8 @@ from .processes import SANITIZER_REPORT, Process
 from .waiting import PATIENCE
 
 # Nothing of the caller's environment may configure the sotto under test.
-_FOREIGN = ("SOTTO_LISTEN", "SOTTO_UPSTREAM", "SOTTO_CA_FILE", "SOTTO_LOG_LEVEL", "SOTTO_CONFIG",
-            "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR")
+_FOREIGN = ("SOTTO_LISTEN", "SOTTO_UPSTREAM", "SOTTO_BOOTSTRAP", "SOTTO_CA_FILE", "SOTTO_LOG_LEVEL",
+            "SOTTO_CONFIG", "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR")
 # Without this, root's sotto would take the control socket of one that runs on this machine.
 NO_RUNTIME_DIRECTORY = "/nonexistent"
 
