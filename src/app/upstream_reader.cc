@@ -102,12 +102,13 @@ void check_bootstrap_path(Draft& draft, const std::vector<Entry>& entries) {
                                 [](const Entry& entry) { return entry.upstream.host.empty(); });
   if (path) return;
   for (const Entry& entry : entries) {
-    std::string suggestion =
-        "write bootstrap = [\"tls://ADDRESS#AUTH-NAME\"], or add an upstream given by address";
+    const std::string server = entry.places.url.in_file()
+                                   ? "bootstrap = [\"tls://ADDRESS#AUTH-NAME\"]"
+                                   : "--bootstrap tls://ADDRESS#AUTH-NAME";
+    std::string suggestion = "write " + server + ", or add an upstream given by address";
     for (const Provider& provider : providers()) {
       if (entry.upstream.host != provider.auth_name) continue;
-      suggestion = "write \"" + std::string(provider.name) +
-                   "\", or bootstrap = [\"tls://ADDRESS#AUTH-NAME\"]";
+      suggestion = "write \"" + std::string(provider.name) + "\", or " + server;
     }
     complain(draft, {entry.upstream.name, entry.places.url},
              "nothing could look up the address of this upstream", suggestion);

@@ -139,6 +139,10 @@ TEST(UpstreamReader, HostsAreLookedUpByUpstreamsOrBootstrapServers) {
   EXPECT_EQ(errors_of(read(host + "[[upstream]]\nurl = \"tls://192.0.2.1\"\n")), "");
   EXPECT_EQ(errors_of(read("bootstrap = [\"tls://192.0.2.1\"]\n" + host)), "");
   EXPECT_EQ(errors_of(read(host, flag)), "");
+  EXPECT_EQ(errors_of(read("", {{"--upstream", "--upstream", {"tls://dns.example"}}})),
+            "--upstream: nothing could look up the address of this upstream "
+            "(\"tls://dns.example\"); write --bootstrap tls://ADDRESS#AUTH-NAME, or add an "
+            "upstream given by address\n");
   EXPECT_EQ(read("bootstrap = [\"tls://192.0.2.1\"]\n" + host, flag).config.bootstrap.at(0).name,
             "quad9")
       << "a list replaces a list";
