@@ -158,6 +158,27 @@ def failure(rcode: int, ede: tuple[int, str] | None = None) -> Answer:
     return lambda asked: [(0, wire.respond(asked, rcode=rcode, options=options))]
 
 
+def bursts(rcode: int, every: int, length: int) -> Answer:
+    """So many failures at a stretch, then right answers until every so-manieth query."""
+    numbers = itertools.count()
+    failing = failure(rcode)
+    return lambda asked: failing(asked) if next(numbers) % every < length else right(asked)
+
+
+def cname_loop(asked: wire.Query) -> Replies:
+    """The name is an alias of another one, and that of the first."""
+    other = wire.name_octets("loop.other.example")
+    return [(0, wire.respond(asked, (wire.record(wire.CNAME, other),
+                                     wire.record(wire.CNAME, asked.qname, owner=other))))]
+
+
+def many_records(count: int) -> Answer:
+    """A addresses 192.168.0.0 and on, in order."""
+    records = tuple(wire.record(wire.A, struct.pack("!I", 0xC0A8_0000 + index))
+                    for index in range(count))
+    return lambda asked: [(0, wire.respond(asked, records))]
+
+
 def formerr_to_edns(asked: wire.Query) -> Replies:
     """A server older than EDNS: FORMERR without OPT when it sees one."""
     if asked.edns:

@@ -128,6 +128,8 @@ class Connection(asyncio.Protocol):
         self.upstream.shaken(self)
         if self.upstream.reset_after is not None:
             self.later(self.upstream.reset_after, self.reset)
+        if self.upstream.close_after is not None:
+            self.later(self.upstream.close_after, self.close)
         self._touch()
         return True
 

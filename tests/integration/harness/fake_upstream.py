@@ -49,6 +49,7 @@ class FakeUpstream:
         self.connections_max = NO_LIMIT  # a connection beyond this many is reset
         self.reading = True
         self.reset_after: float | None = None  # seconds after the handshake
+        self.close_after: float | None = None  # the same, as close_kind says
         self.idle_after: float | None = None  # closes when idle for this many seconds
         self.close_after_answers = 0
         self.close_after_queries = 0  # the last of them and what is in flight stay unanswered
@@ -57,6 +58,7 @@ class FakeUpstream:
         self.answer: answers.Answer = answers.right
 
         self.connections = 0
+        self.peers: list[str] = []  # the address of each connection's other end
         self.handshakes_full = 0
         self.handshakes_resumed = 0
         self.tls_versions: set[str] = set()
@@ -169,6 +171,7 @@ class FakeUpstream:
 
     def opened(self, connection: Connection) -> int:
         self.live.add(connection)
+        self.peers.append(connection.transport.get_extra_info("peername")[0])
         self.connections += 1
         return self.connections - 1
 

@@ -3,15 +3,16 @@
 A namespace lives as long as its object: nothing of it has a name or remains. Needs root.
 """
 
+import concurrent.futures
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import pathlib
 import shutil
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 
 from .waiting import wait_for
@@ -21,6 +22,7 @@ _HARDWARE = ("02:00:00:00:00:01", "02:00:00:00:00:02")  # of the ends of a Link
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+@functools.cache
 def missing() -> str:
     """Why namespaces cannot be used here; empty if they can."""
     if os.geteuid() != 0:
@@ -28,6 +30,11 @@ def missing() -> str:
     for tool in ("ip", "nft"):
         if not shutil.which(tool):
             return f"needs {tool}"
+    try:
+        with Link() as link:
+            link.there.filter(hook="input")
+    except (OSError, AssertionError) as error:  # root of a container, or a kernel without nftables
+        return f"needs network namespaces and nftables: {error}"
     return ""
 
 
@@ -41,18 +48,12 @@ class Namespace:
     """With its loopback interface up. Sockets made and programs started inside belong to it."""
 
     def __init__(self) -> None:
-        made: list[int] = []
-
-        def make() -> None:
+        def make() -> int:
             _check(_libc.unshare(_CLONE_NEWNET))
-            made.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+            return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
-        thread = threading.Thread(target=make)  # of which nobody will expect the old one
-        thread.start()
-        thread.join()
-        if not made:
-            raise PermissionError("no network namespace can be made")
-        self._fd = made[0]
+        with concurrent.futures.ThreadPoolExecutor(1) as other:  # this thread stays where it is
+            self._fd = other.submit(make).result()
         self.run("ip", "link", "set", "lo", "up")
         for kind in ("all", "default"):  # an IPv6 address is good at once, not after a second
             self.set(f"ipv6/conf/{kind}/accept_dad", "0")
