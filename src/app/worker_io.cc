@@ -83,6 +83,7 @@ Instant Worker::end_turn() {
   if (drained()) stop();
   for (const auto& frontend : udp_) frontend->flush();
   tcp_.flush();
+  if (drained()) return loop_.now();  // the last connection closed just now: stop in the next turn
   return std::min({turn_.next_deadline(), tcp_.next_deadline(), drain_until_});
 }
 
