@@ -17,9 +17,12 @@ from .waiting import PATIENCE
 class StreamClient:
     """A TCP connection on which octets are sent as given. Context manager."""
 
-    def __init__(self, address: str, port: int, *, receive_buffer: int | None = None):
+    def __init__(self, address: str, port: int, *, receive_buffer: int | None = None,
+                 source: str | None = None):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
+        if source:
+            self.socket.bind((source, 0))
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)
