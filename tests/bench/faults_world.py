@@ -34,6 +34,7 @@ class Seen:
 
     queries: int
     connections: int
+    live: int = 0  # connections now
 
     def __sub__(self, before: "Seen") -> "Seen":
         return Seen(self.queries - before.queries, self.connections - before.connections)
@@ -109,7 +110,8 @@ class World:
 
     def seen(self) -> Seen:
         queries = len(self.fake.queries) if self.fake else self.real.queries()
-        return Seen(queries, sum(proxy.connections for proxy in self.proxies))
+        return Seen(queries, sum(proxy.connections for proxy in self.proxies),
+                    sum(len(proxy.live) for proxy in self.proxies))
 
     def release(self) -> None:
         """What was held arrives after all, so that it is counted."""

@@ -49,8 +49,9 @@ def new_place(directory: pathlib.Path) -> Place:
     return Place(directory, authority, authority.leaf(names=(AUTH_NAME,)), ports.free_port())
 
 
-def start(place: Place, name: str, command: list[str], cpu: str) -> Process:
-    return Process(name, ["taskset", "-c", cpu, *command], place.directory / f"{name}.log")
+def start(place: Place, name: str, command: list[str], cpu: str, **options) -> Process:
+    return Process(name, ["taskset", "-c", cpu, *command], place.directory / f"{name}.log",
+                   **options)
 
 
 # --- the DoT upstream: answers every name, one worker -------------------------------------------

@@ -33,6 +33,10 @@ class Clock:
         self._file = file.open("r+b")
         self._memory = mmap.mmap(self._file.fileno(), 8)
 
+    def whole_environment(self) -> dict[str, str]:
+        """The caller's, with this clock in it."""
+        return {**os.environ, **self.environment}
+
     def advance(self, seconds: float) -> None:
         (before,) = struct.unpack("q", self._memory[:8])
         self._memory[:8] = struct.pack("q", before + round(seconds * 1_000))
