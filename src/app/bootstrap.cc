@@ -129,7 +129,7 @@ void Bootstrap::on_answer(std::uint64_t token, const Question& question, Answer&
   std::vector<IpAddress> addresses;
   for (const auto& octets : records.addresses) {
     const auto address = to_address(octets);
-    if (address && addresses.size() < host_addresses_max) addresses.push_back(*address);
+    if (address && addresses.size() < family_addresses_max) addresses.push_back(*address);
   }
   Family& family = family_of(*host, token);
   if (answer.rcode == rcode::noerror && !addresses.empty()) {

@@ -26,7 +26,7 @@ inline constexpr std::chrono::seconds refresh_interval_max{86'400};
 inline constexpr std::chrono::seconds bootstrap_retry_first{1};
 inline constexpr std::chrono::seconds bootstrap_retry_max{10};
 // Of one host and family; what an answer has more of is not used.
-inline constexpr std::size_t host_addresses_max = 16;
+inline constexpr std::size_t family_addresses_max = 16;
 
 using HostAddresses = std::map<std::string, std::vector<IpAddress>>;
 

@@ -15,6 +15,7 @@ namespace sotto {
 
 struct PrivateFileFault {
   bool absent = false;
+  bool ours = true;    // false: what stands there is not to be replaced
   std::string reason;  // in words for a log line
 };
 

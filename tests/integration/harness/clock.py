@@ -24,8 +24,11 @@ class Clock:
 
     def __init__(self, shim: pathlib.Path, file: pathlib.Path):
         file.write_bytes(struct.pack("q", 0))
+        self._pipe = file.with_suffix(".set")
+        os.mkfifo(self._pipe)
         self.environment = {
             "LD_PRELOAD": str(shim), "SOTTO_TEST_CLOCK": str(file),
+            "SOTTO_TEST_CLOCK_SET": str(self._pipe),
             # A sanitizer's runtime need not be the first library here.
             "ASAN_OPTIONS": ":".join(filter(None, (
                 os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"))),
@@ -40,6 +43,12 @@ class Clock:
     def advance(self, seconds: float) -> None:
         (before,) = struct.unpack("q", self._memory[:8])
         self._memory[:8] = struct.pack("q", before + round(seconds * 1_000))
+
+    def tell_it_was_set(self) -> None:
+        """As the kernel tells one sotto that the wall clock was set, or that the machine resumed.
+        The time stays what it is: certificates are checked by the real one."""
+        with self._pipe.open("r+b", buffering=0) as pipe:
+            pipe.write(bytes(8))
 
     def __enter__(self) -> "Clock":
         return self

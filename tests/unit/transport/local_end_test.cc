@@ -1,7 +1,11 @@
 // Where connections leave from, over loopback.
 #include <cerrno>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <netinet/tcp.h>
+#include <sys/syscall.h>
+#include <thread>
+#include <unistd.h>
 
 #include "transport/socket_io.h"
 
@@ -51,16 +55,26 @@ TEST(LocalEnd, WhatTheHostLacksIsNoRoute) {
             "connect to 127.0.0.1:9 over interface nosuch0: No such device");
 }
 
+// From the calling thread; false if it cannot.
+bool drop_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct none[2]{};
+  return ::syscall(SYS_capset, &header, none) == 0;
+}
+
 TEST(LocalEnd, AMarkIsSetOrTheErrorSaysWhatIsMissing) {
-  const auto fd = begin_connect(SocketKind::datagram, nobody, {.mark = 7});
-  if (fd) {
+  if (const auto fd = begin_connect(SocketKind::datagram, nobody, {.mark = 7})) {
     EXPECT_EQ(option(*fd, SOL_SOCKET, SO_MARK), 7);
-  } else {
+  }
+  std::thread([] {
+    ASSERT_TRUE(drop_capabilities());
+    const auto fd = begin_connect(SocketKind::datagram, nobody, {.mark = 7});
+    ASSERT_FALSE(fd);
     EXPECT_EQ(fd.error().what,
               "connect to 127.0.0.1:9 with mark 7: Operation not permitted; sotto needs "
               "CAP_NET_ADMIN");
     EXPECT_FALSE(is_no_route(fd.error().code));
-  }
+  }).join();
 }
 
 TEST(LocalEnd, TheKernelGivesUpPeersThatVanished) {
