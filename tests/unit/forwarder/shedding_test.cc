@@ -132,6 +132,20 @@ TEST_F(SheddingTest, AtTheBoundOfAllWhoWaitsMostGivesWay) {
   expect_sums();
 }
 
+// Whoever has many answers held and released in one pulse gets no more than its bound.
+TEST_F(SheddingTest, AnswersToOneQuestionLeaveInPulsesOfAtMostTheBound) {
+  for (std::uint64_t at = 1; at <= 3 * waiting_per_client_max; ++at) {
+    ask(query("bomb.example."), at, loud);
+    EXPECT_LE(clients_.responses.size(), 1U) << "what is shed leaves at once";
+    clients_.responses.clear();
+  }
+  respond_to_all();
+  EXPECT_EQ(answered().size(), waiting_per_client_max);
+  EXPECT_EQ(counters_.shed.value(), 2 * waiting_per_client_max);
+  EXPECT_EQ(counters_.forwarded.value(), 1U);
+  expect_sums();
+}
+
 TEST_F(SheddingTest, CachedAnswersGoOnAtTheBound) {
   ask(query("kept.example."), 1, quiet);
   respond_to_all();
