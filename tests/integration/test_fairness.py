@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import socket
 import struct
 import threading
 
@@ -101,6 +102,7 @@ def test_a_hundred_thousand_names_on_one_connection_into_a_silent_upstream(start
     fake.silence()
     fake.stop_listening()
     with sotto.stream(source=LOUD) as loud, sotto.datagram(source=QUIET) as quiet:
+        loud.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1_024)
         before = resident_kib(sotto.pid)
         sent, rest = send_until_full(loud, (
             wire.framed(wire.query(f"pipelined-{index}.example", ident=index & 0xFFFF))
