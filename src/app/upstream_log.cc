@@ -33,6 +33,14 @@ void UpstreamLog::on_upstream_event(const UpstreamEvent& event) {
       down_.erase(std::string(name));
       log_.info("upstream.recovered", "answers again", {{"upstream", name}, {"address", address}});
       return;
+    case UpstreamEvent::Kind::avoided:
+      log_.warning("upstream.avoided", "others are asked instead, where there are any",
+                   {{"upstream", name}, {"address", address}, {"reason", event.detail}});
+      return;
+    case UpstreamEvent::Kind::moved:
+      log_.info("upstream.moved", "the network has changed; connecting anew",
+                {{"upstream", name}, {"address", address}, {"from", event.detail}});
+      return;
     case UpstreamEvent::Kind::discarded:
       log_.warning("upstream.discarded", "answer discarded",
                    {{"upstream", name}, {"address", address}, {"reason", event.detail}});

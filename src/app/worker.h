@@ -37,7 +37,7 @@ struct SharedState {
 
 // The snapshot a worker applies.
 struct WorkerConfig {
-  std::vector<UpstreamSpec> upstreams;
+  PoolSpec pool;
   Duration query_timeout{};
   ForwarderPolicy policy;
   Config::Tcp tcp;

@@ -24,7 +24,7 @@ Worker::Worker(SharedState& shared, Log& log, WorkerSockets sockets,
 }
 
 void Worker::adopt(const WorkerConfig& config) {
-  pool_.apply(config.upstreams);
+  pool_.apply(config.pool);
   exchanges_.set_timeout(config.query_timeout);
   forwarder_.apply(config.policy);
   tcp_.set_limits(config.tcp.idle_timeout, config.tcp.connections_max,

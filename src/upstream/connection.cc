@@ -15,10 +15,9 @@ Connection::Connection(ConnectionId id, Endpoint& endpoint, ConnectionEvents& ev
       began_(clock_now),
       last_use_(clock_now) {}
 
-void Connection::open(LinkOpener& opener, const TlsPeerIdentity& peer,
-                      const std::shared_ptr<const TlsTrust>& trust) {
+void Connection::open(LinkOpener& opener, const EndpointSpec& spec) {
   assert(!link_ && state_ == State::connecting);
-  link_ = opener.open(peer, trust, *this);
+  link_ = opener.open(spec, *this);
 }
 
 PipelineSlotId Connection::send(ExchangeId exchange, const Question& question, QueryShape shape,
@@ -28,8 +27,11 @@ PipelineSlotId Connection::send(ExchangeId exchange, const Question& question, Q
   shape.keepalive = sent_ == 0;
   ++sent_;
   asked_anew_ = asked_anew_ || anew;
+  if (!unheard_since_) {
+    unheard_since_ = now_;
+    idle_before_ = idle() ? now_ - last_use_ : Duration{0};
+  }
   last_use_ = now_;
-  if (!unheard_since_) unheard_since_ = now_;
   return pipeline_.add(exchange, question, shape, now_, random, output_);
 }
 
@@ -82,16 +84,21 @@ void Connection::close_if_done() {
 void Connection::close() {
   if (state_ == State::closed) return;
   if (!output_.empty()) flush();
-  state_ = State::closed;
+  become_closed();
   link_->close();
   events_.on_closed(*this, LinkClosed{FailureKind::none, {}, false});
 }
 
 void Connection::fail(FailureKind kind, const char* reason) {
   assert(state_ != State::closed);
-  state_ = State::closed;
+  become_closed();
   link_->close();
   events_.on_closed(*this, LinkClosed{kind, reason, false});
+}
+
+void Connection::become_closed() {
+  reached_ = state_;
+  state_ = State::closed;
 }
 
 Instant Connection::next_deadline(Duration suspicion_after) const {
@@ -107,6 +114,7 @@ Instant Connection::next_deadline(Duration suspicion_after) const {
       } else if (unheard_since_ && pipeline_.outstanding() > 0) {
         deadline = std::min(deadline, *unheard_since_ + suspicion_after);
       }
+      if (stray_since_) deadline = std::min(deadline, *stray_since_ + suspicion_after);
       if (idle()) deadline = std::min(deadline, last_use_ + idle_timeout_);
       return deadline;
     }
@@ -117,6 +125,11 @@ Instant Connection::next_deadline(Duration suspicion_after) const {
 }
 
 void Connection::on_deadline(Duration suspicion_after) {
+  if (state_ != State::closed && now_ - slept_min >= next_deadline(suspicion_after)) {
+    // No failure of the server's: nobody listened.
+    fail(FailureKind::none, "the machine was suspended");
+    return;
+  }
   switch (state_) {
     case State::connecting:
     case State::handshaking:
@@ -143,6 +156,12 @@ void Connection::on_deadline(Duration suspicion_after) {
         events_.on_suspect(*this);
         return;
       }
+      if (stray_since_ && now_ >= *stray_since_ + suspicion_after) {
+        const Instant since = *stray_since_;
+        stray_since_.reset();
+        events_.on_overdue(*this, since);
+        if (state_ == State::closed) return;
+      }
       if (idle() && now_ >= last_use_ + idle_timeout_) close();
       return;
     case State::closed:
@@ -153,12 +172,14 @@ void Connection::on_deadline(Duration suspicion_after) {
 void Connection::on_tcp_connected() {
   assert(state_ == State::connecting);
   state_ = State::handshaking;
+  connected_ = now_;
 }
 
 void Connection::on_link_ready(const LinkReady& ready) {
   assert(state_ == State::handshaking);
   state_ = State::ready;
-  last_use_ = now_;
+  ready_ = last_use_ = now_;
+  link_ready_ = ready;
   events_.on_ready(*this, ready);
 }
 
@@ -192,8 +213,11 @@ void Connection::receive(std::span<const std::uint8_t> message) {
       last_use_ = now_;
       mismatches_ = 0;
       break;
-    case Pipeline::Verdict::mismatched:
     case Pipeline::Verdict::unasked:
+      // Somebody's answer may have been lost in it. Time will tell whose.
+      if (!stray_since_ && pipeline_.outstanding() > 0) stray_since_ = now_;
+      [[fallthrough]];
+    case Pipeline::Verdict::mismatched:
       if (++mismatches_ >= mismatches_max) drain();
       break;
   }
@@ -203,7 +227,7 @@ void Connection::receive(std::span<const std::uint8_t> message) {
 
 void Connection::on_link_closed(const LinkClosed& closed) {
   if (state_ == State::closed) return;
-  state_ = State::closed;
+  become_closed();
   events_.on_closed(*this, closed);
 }
 

@@ -29,6 +29,9 @@ inline constexpr unsigned mismatches_max = 3;
 // A server that says it keeps idle connections for t gets no query after t minus this: one that is
 // under way when the server closes would be lost and sent again.
 inline constexpr Duration idle_margin = std::chrono::seconds{1};
+// A deadline that is noticed so late was slept through: the machine was suspended, and nobody knows
+// what has become of its connections.
+inline constexpr Duration slept_min = std::chrono::seconds{3};
 
 class Connection;
 struct Endpoint;
@@ -42,6 +45,8 @@ class ConnectionEvents {
   virtual void on_suspect(Connection& connection) = 0;
   // Octets came after all.
   virtual void on_unsuspected(Connection& connection) = 0;
+  // Answers that came can be no query's; those sent before that time have waited long enough since.
+  virtual void on_overdue(Connection& connection, Instant sent_before) = 0;
   // The last event. What still waited is in connection.waiting().
   virtual void on_closed(Connection& connection, const LinkClosed& closed) = 0;
 
@@ -63,8 +68,7 @@ class Connection final : public LinkEvents {
   Connection(ConnectionId id, Endpoint& endpoint, ConnectionEvents& events,
              const Instant& clock_now, Duration idle_timeout);
 
-  void open(LinkOpener& opener, const TlsPeerIdentity& peer,
-            const std::shared_ptr<const TlsTrust>& trust);
+  void open(LinkOpener& opener, const EndpointSpec& spec);
 
   ConnectionId id() const { return id_; }
   Endpoint& endpoint() const { return endpoint_; }
@@ -75,8 +79,10 @@ class Connection final : public LinkEvents {
   // May it carry one more query? in_flight_max: what this server answers per connection.
   bool usable(std::size_t in_flight_max) const {
     return state_ == State::ready && !suspect() && !pipeline_.full() &&
-           pipeline_.outstanding() < in_flight_max;
+           pipeline_.outstanding() < in_flight_max && !overslept();
   }
+  // Ready, and nothing was asked yet.
+  bool untouched() const { return state_ == State::ready && sent_ == 0; }
   std::uint64_t answered() const { return answered_; }
   // Queries no other connection had been given before: they tell more than repetitions of slow
   // ones.
@@ -85,10 +91,27 @@ class Connection final : public LinkEvents {
   // Did the answers now arriving come without a suspicious silence before them? Only those tell how
   // long answers take.
   bool heard_in_time() const { return heard_in_time_; }
-  std::vector<ExchangeId> waiting() { return pipeline_.waiting(); }
+  // Those whose queries were sent before that time, in their order.
+  std::vector<ExchangeId> waiting(Instant sent_before = never) {
+    return pipeline_.waiting(sent_before);
+  }
+
+  // Closed for its wrong answers, without ever having given a right one.
+  bool only_wrong_answers() const { return answered_ == 0 && mismatches_ >= mismatches_max; }
+  // How far it got; the state before it closed, once it has.
+  State reached() const { return reached_; }
+  // From the beginning to TCP, and from there to TLS; zero while not there.
+  Duration connect_time() const {
+    return connected_ == Instant{} ? Duration{} : connected_ - began_;
+  }
+  Duration handshake_time() const { return ready_ == Instant{} ? Duration{} : ready_ - connected_; }
+  const LinkReady& link() const { return link_ready_; }
+  Instant last_use() const { return last_use_; }
+  // How long it had been idle when the queries were sent that nothing has been heard since.
+  Duration idle_before_silence() const { return unheard_since_ ? idle_before_ : Duration{0}; }
 
   // Only when usable(). The query leaves with flush().
-  // anew: the first send of this exchange.
+  // anew: the first send of this exchange. No exchange: a query of our own.
   PipelineSlotId send(ExchangeId exchange, const Question& question, QueryShape shape, bool anew,
                       Random& random);
   // False if nobody waited for this slot any more.
@@ -119,6 +142,12 @@ class Connection final : public LinkEvents {
   void close_if_done();
   void fail(FailureKind kind, const char* reason);
   bool idle() const { return state_ == State::ready && pipeline_.outstanding() == 0; }
+  // Would have been closed or suspected by now, had anybody looked?
+  bool overslept() const {
+    return idle() ? now_ >= last_use_ + idle_timeout_
+                  : unheard_since_ && now_ >= *unheard_since_ + slept_min;
+  }
+  void become_closed();
 
   const ConnectionId id_;
   Endpoint& endpoint_;
@@ -127,14 +156,20 @@ class Connection final : public LinkEvents {
   Duration idle_timeout_;
 
   State state_ = State::connecting;
+  State reached_ = State::connecting;
   std::unique_ptr<Link> link_;
+  LinkReady link_ready_;
   Pipeline pipeline_;
   StreamFramer framer_;
   std::vector<std::uint8_t> output_;
 
   Instant began_;
+  Instant connected_{};
+  Instant ready_{};
   Instant last_use_;                      // ready, a query sent or an answer received
   std::optional<Instant> unheard_since_;  // the first query written since octets last arrived
+  Duration idle_before_{0};               // … and how long nothing had been asked before it
+  std::optional<Instant> stray_since_;    // an answer that could be anybody's came first
   std::optional<Instant> suspect_since_;
   bool heard_in_time_ = true;
   Instant draining_since_{};

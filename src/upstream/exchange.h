@@ -32,6 +32,7 @@ struct Attempt {
   std::uint32_t upstream = 0;
   State state = State::over;
   bool charged = true;  // counts against sends_per_upstream_max
+  bool edns = true;     // it was asked with EDNS
 };
 
 struct Exchange {
@@ -45,7 +46,11 @@ struct Exchange {
   std::uint32_t without_edns_for = 0;   // upstream that answered FORMERR to EDNS; 0: none
   std::uint32_t answered_badly_by = 0;  // upstream that answered SERVFAIL or REFUSED; 0: none
   std::unique_ptr<Answer> bad_answer;   // … and what it said, if nobody knows better
+  bool hedged = false;        // asked elsewhere, or not to be, because the answer was late
+  Instant asked{};            // when it was first sent
+  std::uint32_t late_in = 0;  // the upstream whose list of late ones by_lateness is in; 0: the last
   ListHook<Exchange> by_age;
+  ListHook<Exchange> by_lateness;
   ListHook<Exchange> in_waiting;
   bool in_constrained = false;  // which list in_waiting belongs to
   bool cancelled = false;       // nobody waits for it
@@ -61,6 +66,10 @@ struct Exchange {
     }
     return charges < sends_per_upstream_max;
   }
+  bool asked_at(std::uint32_t upstream) const {
+    return std::any_of(tried().begin(), tried().end(),
+                       [upstream](const Attempt& attempt) { return attempt.upstream == upstream; });
+  }
   bool has(Attempt::State state) const {
     return std::any_of(tried().begin(), tried().end(),
                        [state](const Attempt& attempt) { return attempt.state == state; });
@@ -75,7 +84,9 @@ struct Exchange {
     }
   }
   void reset() {
-    assert(!by_age.linked && !in_waiting.linked);
+    assert(!by_age.linked && !in_waiting.linked && !by_lateness.linked);
+    hedged = false;
+    late_in = 0;
     sends = 0;
     fresh = true;
     in_constrained = false;

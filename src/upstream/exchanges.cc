@@ -39,6 +39,7 @@ ExchangeId Exchanges::start(const Question& question, std::uint64_t token) {
   exchange.token = token;
   exchange.deadline = now_ + timeout_;
   by_age_.push_back(exchange);
+  hedge_budget_.earn(pool_.hedge_percent());
   // Nobody is overtaken: whoever waits longer is served first.
   if (!waiting_.empty() || try_to_send(exchange) != Sending::sent) {
     waiting_.push_back(exchange);
@@ -70,7 +71,9 @@ Exchanges::Sending Exchanges::try_to_send(Exchange& exchange) {
       pool_.pick(exchange, std::exchange(exchange.fresh, false), waiting_.size());
   switch (pick.verdict) {
     case Pool::Pick::Verdict::use:
-      send(exchange, *pick.connection);
+      send(exchange, *pick.connection,
+           exchange.sends == 0 ? Pool::Sending::first : Pool::Sending::again);
+      if (exchange.sends == 1) race(exchange);
       return Sending::sent;
     case Pool::Pick::Verdict::wait:
       // An answer in hand, if a bad one, is better than waiting for an upstream that is not there.
@@ -82,21 +85,93 @@ Exchanges::Sending Exchanges::try_to_send(Exchange& exchange) {
   return Sending::waits;
 }
 
-void Exchanges::send(Exchange& exchange, Connection& connection) {
+void Exchanges::send(Exchange& exchange, Connection& connection, Pool::Sending sending) {
   assert(exchange.sends < sends_max);
   const Upstream& upstream = *connection.endpoint().upstream;
   QueryShape shape;
   shape.edns = exchange.without_edns_for != upstream.id && now_ >= upstream.without_edns_until;
   shape.padding_block = upstream.spec.padding ? query_padding_block : 0;
-  const bool anew = exchange.sends == 0;
-  (anew ? counters_.sent : counters_.resent).add();
+  const bool anew = sending == Pool::Sending::first;
+  pool_.count_sent(connection, sending);
+  if (anew) {
+    exchange.asked = now_;
+    lateness_.add(exchange, upstream.id);
+  }
   Attempt& attempt = exchange.attempts[exchange.sends++];
   attempt.id.connection = connection.id();
   attempt.id.slot = pool_.send(connection, exchange.id, exchange.question, shape, anew);
   attempt.upstream = upstream.id;
   attempt.state = Attempt::State::active;
   attempt.charged = true;
+  attempt.edns = shape.edns;
 }
+
+// Where all are asked, all others that have a connection are asked now.
+void Exchanges::race(Exchange& exchange) {
+  const Upstream* first = pool_.find_upstream(exchange.tried().front().upstream);
+  if (first == nullptr || pool_.selection_of(*first) != Selection::all) return;
+  while (exchange.sends < race_max) {
+    Connection* another = pool_.pick_another(exchange);
+    if (another == nullptr) return;
+    send(exchange, *another, Pool::Sending::hedge);
+  }
+}
+
+// --- late answers -------------------------------------------------------------------------------
+
+// How long an answer from there may take before another is asked too, or the same once more.
+Duration Exchanges::patience_with(std::uint32_t id) const {
+  const Upstream* upstream = pool_.find_upstream(id);
+  if (upstream == nullptr || pool_.hedge_percent() == 0 || !pool_.has_alternative(id)) {
+    return lost_after;
+  }
+  const Duration p95 = upstream->latency.p95();
+  return p95 == Duration{0} ? hedge_after_unknown : std::clamp(p95, hedge_after_min, lost_after);
+}
+
+void Exchanges::hedge_late_ones() {
+  bool found = true;
+  while (std::exchange(found, false)) {
+    Exchange* late = nullptr;
+    lateness_.for_each_front([&](std::uint32_t upstream, Exchange& oldest) {
+      if (now_ - oldest.asked >= patience_with(upstream)) late = &oldest;
+    });
+    if (late == nullptr) break;
+    found = true;
+    lateness_.remove(*late);
+    lateness_.add_late(*late);
+    hedge(*late);
+  }
+}
+
+// Whoever is waiting for a connection anyway is not late because of an upstream.
+void Exchanges::hedge(Exchange& exchange) {
+  const bool may = pool_.hedge_percent() > 0 && exchange.sends < sends_max &&
+                   exchange.has(Attempt::State::active) && !exchange.bad_answer &&
+                   !exchange.cancelled;
+  if (!may || !pool_.has_alternative(exchange.tried().front().upstream)) return;
+  Connection* another = pool_.pick_another(exchange);
+  if (another == nullptr) return;
+  if (hedge_budget_.take()) {
+    send(exchange, *another, Pool::Sending::hedge);
+  } else {
+    ++hedges_denied_;
+  }
+}
+
+// Nothing has come for so long that it was lost somewhere. The answer may come yet.
+void Exchanges::ask_lost_ones_again() {
+  while (Exchange* exchange = lateness_.oldest_late()) {
+    if (now_ - exchange->asked < lost_after) return;
+    lateness_.remove(*exchange);
+    for (Attempt& attempt : exchange->tried()) {
+      if (attempt.state == Attempt::State::active) attempt.state = Attempt::State::suspect;
+    }
+    ask_again(*exchange);
+  }
+}
+
+// --- waiting ------------------------------------------------------------------------------------
 
 // At once if there is a connection, else in front of those that have not been asked yet.
 void Exchanges::ask_again(Exchange& exchange) {
@@ -169,6 +244,7 @@ bool Exchanges::serve(Exchange& exchange) {
 }
 
 void Exchanges::end_turn() {
+  if (!by_age_.empty()) pool_.explore([this] { return hedge_budget_.take(); });
   // Twice: what is served may change the pool (a full connection lets another one open).
   for (int round = 0; round < 2 && look_again_; ++round) serve_waiting();
   look_again_ = false;
@@ -177,11 +253,21 @@ void Exchanges::end_turn() {
 
 Instant Exchanges::next_deadline() const {
   const Instant deadline = pool_.next_deadline(!waiting_.empty() || !constrained_.empty());
-  return by_age_.empty() ? deadline : std::min(deadline, by_age_.front()->deadline);
+  Instant late = never;
+  lateness_.for_each_front([&](std::uint32_t upstream, const Exchange& oldest) {
+    late = std::min(late, oldest.asked + patience_with(upstream));
+  });
+  if (const Exchange* oldest = lateness_.oldest_late()) {
+    late = std::min(late, oldest->asked + lost_after);
+  }
+  if (by_age_.empty()) return deadline;
+  return std::min({deadline, late, by_age_.front()->deadline});
 }
 
 void Exchanges::on_deadline() {
   pool_.on_deadline();
+  hedge_late_ones();
+  ask_lost_ones_again();
   while (!by_age_.empty() && by_age_.front()->deadline <= now_) {
     Exchange& exchange = *by_age_.front();
     const bool asked_in_time = exchange.sends > 0 && !exchange.cancelled;
@@ -207,8 +293,11 @@ void Exchanges::on_lost(Connection& connection, ExchangeId id, bool answered_som
 void Exchanges::on_suspect(Connection& connection, ExchangeId id) {
   Exchange* exchange = exchanges_.find(id);
   if (exchange == nullptr) return;
-  exchange->for_each_on(connection.id(),
-                        [](Attempt& attempt) { attempt.state = Attempt::State::suspect; });
+  const bool of_use = connection.answered() > 0;
+  exchange->for_each_on(connection.id(), [of_use](Attempt& attempt) {
+    attempt.state = Attempt::State::suspect;
+    if (of_use) attempt.charged = false;
+  });
   ask_again(*exchange);
 }
 
@@ -228,44 +317,55 @@ void Exchanges::on_response(Connection& connection, const Pipeline::Match& match
   Exchange& exchange = *found;
   const std::uint32_t upstream = connection.endpoint().upstream->id;
   const bool mismatched = match.verdict == Pipeline::Verdict::mismatched;
-  exchange.for_each_on(connection.id(), [&](Attempt& attempt) {
-    if (attempt.id.slot != match.slot) return;
-    attempt.state = mismatched ? Attempt::State::suspect : Attempt::State::over;
+  Attempt* attempt = nullptr;
+  exchange.for_each_on(connection.id(), [&](Attempt& one) {
+    if (one.id.slot == match.slot) attempt = &one;
   });
+  if (attempt == nullptr) return;
+  attempt->state = mismatched ? Attempt::State::suspect : Attempt::State::over;
   if (mismatched) {
     ask_again(exchange);
     return;
   }
-  if (match.verdict == Pipeline::Verdict::formerr && exchange.without_edns_for != upstream) {
-    exchange.without_edns_for = upstream;
-    ask_again(exchange);
+  if (match.verdict == Pipeline::Verdict::formerr && attempt->edns) {
+    ask_without_edns(exchange, *attempt);
     return;
   }
   if (match.verdict == Pipeline::Verdict::formerr ||
       !rewrite_response(message, exchange.question, answer_)) {
-    counters_.malformed.add();
+    pool_.note_malformed(connection);
     ask_again(exchange);
     return;
   }
   if (answer_.keepalive) connection.on_keepalive(*answer_.keepalive);
+  if (answer_.rcode == rcode::formerr && !answer_.edns && attempt->edns) {
+    ask_without_edns(exchange, *attempt);
+    return;
+  }
   if (ask_elsewhere_instead(exchange, upstream)) {
     ask_again(exchange);
     return;
   }
   if (exchange.without_edns_for == upstream && answer_.rcode != rcode::formerr)
     pool_.note_no_edns(connection);
+  if (exchange.answered_badly_by != 0 && !answer_.is_failure()) {
+    pool_.note_bad_outcome(exchange.answered_badly_by);
+  }
   finish(exchange, answer_);
 }
 
-// FORMERR to EDNS is worth a try without; SERVFAIL and REFUSED are worth a try elsewhere.
+// The server knows no EDNS (RFC 6891 §7); that costs the query nothing.
+void Exchanges::ask_without_edns(Exchange& exchange, Attempt& attempt) {
+  exchange.without_edns_for = attempt.upstream;
+  attempt.charged = false;
+  ask_again(exchange);
+}
+
+// SERVFAIL and REFUSED are worth a try elsewhere.
 bool Exchanges::ask_elsewhere_instead(Exchange& exchange, std::uint32_t upstream) {
-  if (answer_.rcode == rcode::formerr && !answer_.edns && exchange.without_edns_for != upstream) {
-    exchange.without_edns_for = upstream;
-    return true;
-  }
   const bool failure = answer_.rcode == rcode::servfail || answer_.rcode == rcode::refused;
   if (!failure || exchange.bad_answer || answer_.is_deliberate()) return false;
-  if (pool_.upstreams().size() < 2) return false;
+  if (!pool_.has_alternative(upstream)) return false;
   exchange.answered_badly_by = upstream;
   exchange.bad_answer = std::make_unique<Answer>(answer_);
   return true;
@@ -295,6 +395,7 @@ void Exchanges::retire(Exchange& exchange) {
     if (attempt.state != Attempt::State::over) pool_.abandon(attempt.id);
   }
   stop_waiting(exchange);
+  lateness_.remove(exchange);
   by_age_.remove(exchange);
   exchanges_.erase(exchange.id);
 }

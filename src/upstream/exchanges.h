@@ -13,6 +13,7 @@
 #include "dns/answer.h"
 #include "dns/question.h"
 #include "upstream/exchange.h"
+#include "upstream/lateness.h"
 #include "upstream/pool.h"
 
 namespace sotto {
@@ -70,6 +71,8 @@ class Exchanges final : public PoolEvents {
   bool usable() const { return pool_.usable(); }
 
   std::size_t in_progress() const { return exchanges_.size(); }
+  // Queries that were late and beyond the budget for asking elsewhere too.
+  std::uint64_t hedges_denied() const { return hedges_denied_; }
   // Ends all of them; nothing is sent any more.
   void give_up_all();
 
@@ -101,12 +104,18 @@ class Exchanges final : public PoolEvents {
     exhausted
   };
   Sending try_to_send(Exchange& exchange);
-  void send(Exchange& exchange, Connection& connection);
+  void send(Exchange& exchange, Connection& connection, Pool::Sending sending);
+  void race(Exchange& exchange);
+  void hedge_late_ones();
+  void hedge(Exchange& exchange);
+  void ask_lost_ones_again();
+  Duration patience_with(std::uint32_t upstream) const;
   void ask_again(Exchange& exchange);
   void end_soon(Exchange& exchange);
   void serve_waiting();
   bool serve(Exchange& exchange);
   void stop_waiting(Exchange& exchange);
+  void ask_without_edns(Exchange& exchange, Attempt& attempt);
   bool ask_elsewhere_instead(Exchange& exchange, std::uint32_t upstream);
   void give_up(Exchange& exchange, const ExchangeFailure& failure);
   void finish(Exchange& exchange, Answer& answer);
@@ -124,6 +133,9 @@ class Exchanges final : public PoolEvents {
   // Those that wait for an upstream they have not used up, while others might be served; they are
   // looked at again when the pool changes.
   Waiting constrained_;
+  Lateness lateness_;
+  HedgeBudget hedge_budget_;
+  std::uint64_t hedges_denied_ = 0;
   bool look_again_ = false;    // somebody who waits may have a chance now
   bool pool_changed_ = false;  // … even of those in constrained_
   Answer answer_;              // the response being evaluated

@@ -39,20 +39,47 @@ void LatencyEstimate::add(Duration latency) {
 
 void LatencyEstimate::recompute() {
   since_recompute_ = 0;
-  const std::uint32_t above_allowed = samples_ / 20;
-  std::uint32_t above = 0;
+  p95_ = above(samples_ / 20);
+}
+
+// Upper edge of the bucket of the sample that so many are above.
+Duration LatencyEstimate::above(std::uint32_t allowed) const {
+  std::uint32_t passed = 0;
   for (std::size_t bucket = buckets; bucket-- > 0;) {
-    above += counts_[bucket];
-    if (above > above_allowed) {
-      p95_ = upper_edge(bucket);
-      return;
-    }
+    passed += counts_[bucket];
+    if (passed > allowed) return upper_edge(bucket);
   }
+  return Duration{0};
+}
+
+Duration LatencyEstimate::quantile(double share) const {
+  return above(static_cast<std::uint32_t>(samples_ * (1 - share)));
 }
 
 Duration LatencyEstimate::suspicion_after() const {
   if (p95_ == Duration{0}) return suspicion_without_samples;
   return std::clamp(suspicion_factor * p95_, suspicion_min, suspicion_max);
+}
+
+void ExpectedLatency::add(Duration latency, Instant now) {
+  if (value_ == Duration{0}) {
+    value_ = std::max(latency, Duration{1});
+  } else {
+    const Duration believed = std::min(latency, outlier_factor * value_ + outlier_margin);
+    const Duration passed = std::max(now - last_sample_, expectation_memory / 64);
+    const double weight =
+        std::min(0.5, static_cast<double>(passed.count()) /
+                          static_cast<double>((passed + expectation_memory).count()));
+    value_ += Duration{
+        static_cast<Duration::rep>(weight * static_cast<double>((believed - value_).count()))};
+    value_ = std::max(value_, Duration{1});
+  }
+  last_sample_ = now;
+}
+
+void ExpectedLatency::penalize(Instant now) {
+  value_ = std::clamp(2 * value_, penalty_min, penalty_max);
+  last_sample_ = now;
 }
 
 }  // namespace sotto

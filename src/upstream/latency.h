@@ -17,6 +17,16 @@ inline constexpr Duration suspicion_max = std::chrono::seconds{1};
 inline constexpr Duration suspicion_without_samples = std::chrono::milliseconds{250};
 inline constexpr int suspicion_factor = 4;
 
+// Samples within this time weigh as much as all before them, however many there are.
+inline constexpr Duration expectation_memory = std::chrono::seconds{1};
+// One sample is never more than half of the mean, nor counted with more than eight times it (and a
+// little, for servers next door): a single slow answer says little of the next one.
+inline constexpr int outlier_factor = 8;
+inline constexpr Duration outlier_margin = std::chrono::milliseconds{10};
+// A failure makes the expectation twice as bad, and at least as bad as this.
+inline constexpr Duration penalty_min = std::chrono::milliseconds{250};
+inline constexpr Duration penalty_max = std::chrono::seconds{5};
+
 // Counts in buckets a quarter of an octave wide; halved when full, so that old answers fade.
 class LatencyEstimate {
  public:
@@ -24,6 +34,8 @@ class LatencyEstimate {
 
   // Upper edge of the bucket that holds the 95th percentile; zero without samples.
   Duration p95() const { return p95_; }
+  // Of another share of the samples, 0 to 1; not for every query.
+  Duration quantile(double share) const;
   Duration suspicion_after() const;
 
  private:
@@ -33,11 +45,29 @@ class LatencyEstimate {
   static constexpr std::uint32_t recompute_every = 16;
 
   void recompute();
+  Duration above(std::uint32_t allowed) const;
 
   std::array<std::uint16_t, buckets> counts_{};
   std::uint32_t samples_ = 0;
   std::uint32_t since_recompute_ = 0;
   Duration p95_{0};
+};
+
+// What the next answer of an upstream will probably take, for choosing among several: a mean that
+// follows recent answers and is made worse by failures.
+class ExpectedLatency {
+ public:
+  void add(Duration latency, Instant now);
+  // A failure or a silence: others are better until it answers well again.
+  void penalize(Instant now);
+
+  // Zero while nothing is known.
+  Duration value() const { return value_; }
+  Instant last_sample() const { return last_sample_; }
+
+ private:
+  Duration value_{0};
+  Instant last_sample_{};
 };
 
 }  // namespace sotto

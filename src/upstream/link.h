@@ -2,16 +2,27 @@
 // made. Sockets and TLS implement it in link_io; tests and the simulation script it.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "transport/local_end.h"
 #include "transport/tls_credentials.h"
 #include "upstream/backoff.h"
 
 namespace sotto {
+
+// Where to connect to, from where, and who must be there.
+struct EndpointSpec {
+  TlsPeerIdentity identity;
+  std::shared_ptr<const TlsTrust> trust;
+  LocalEnd local;
+  friend bool operator==(const EndpointSpec&, const EndpointSpec&) = default;
+};
 
 struct LinkClosed {
   FailureKind kind = FailureKind::none;  // none: closed in order by the peer, after the handshake
@@ -22,6 +33,8 @@ struct LinkClosed {
 struct LinkReady {
   bool resumed = false;
   std::string description;  // TLS version and ciphers, for the log
+  // Of the server's own certificate; nothing if it is not known.
+  std::optional<std::chrono::system_clock::time_point> certificate_expires = {};
 };
 
 // What a link reports. It may be told to close from inside any of these.
@@ -53,9 +66,9 @@ class Link {
 class LinkOpener {
  public:
   // Begins to connect; every outcome is an event, none comes before this returns.
-  virtual std::unique_ptr<Link> open(const TlsPeerIdentity& peer,
-                                     const std::shared_ptr<const TlsTrust>& trust,
-                                     LinkEvents& events) = 0;
+  virtual std::unique_ptr<Link> open(const EndpointSpec& endpoint, LinkEvents& events) = 0;
+  // The local address that a connection would have now, as text; empty without a route.
+  virtual std::string path_to(const EndpointSpec& endpoint) = 0;
 
  protected:
   ~LinkOpener() = default;

@@ -40,7 +40,7 @@ class TlsLink final : public Link {
   TlsLink(const TlsLink&) = delete;
   TlsLink& operator=(const TlsLink&) = delete;
 
-  void begin(const SocketAddress& address);
+  void begin(const SocketAddress& address, const LocalEnd& local);
   void write(std::span<const std::uint8_t> plaintext) override;
   void close() override;
 
@@ -75,16 +75,18 @@ class TlsLink final : public Link {
   bool ended_ = false;  // no event may follow
 };
 
-std::unique_ptr<Link> TlsLinkOpener::open(const TlsPeerIdentity& peer,
-                                          const std::shared_ptr<const TlsTrust>& trust,
-                                          LinkEvents& events) {
-  auto link = std::make_unique<TlsLink>(*this, peer, trust, events);
-  link->begin(peer.endpoint);
+std::unique_ptr<Link> TlsLinkOpener::open(const EndpointSpec& endpoint, LinkEvents& events) {
+  auto link = std::make_unique<TlsLink>(*this, endpoint.identity, endpoint.trust, events);
+  link->begin(endpoint.identity.endpoint, endpoint.local);
   return link;
 }
 
-void TlsLink::begin(const SocketAddress& address) {
-  auto fd = begin_connect(SocketKind::stream, address);
+std::string TlsLinkOpener::path_to(const EndpointSpec& endpoint) {
+  return local_address_towards(endpoint.identity.endpoint, endpoint.local);
+}
+
+void TlsLink::begin(const SocketAddress& address, const LocalEnd& local) {
+  auto fd = begin_connect(SocketKind::stream, address, local);
   if (!fd) {
     const FailureKind kind =
         is_no_route(fd.error().code) ? FailureKind::no_route : FailureKind::transport;

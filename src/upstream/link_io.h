@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "base/slot_map.h"
 #include "transport/loop_io.h"
@@ -17,9 +18,8 @@ class TlsLinkOpener final : public LinkOpener {
  public:
   TlsLinkOpener(Loop& loop, TlsTicketStore& tickets) : loop_(loop), tickets_(tickets) {}
 
-  std::unique_ptr<Link> open(const TlsPeerIdentity& peer,
-                             const std::shared_ptr<const TlsTrust>& trust,
-                             LinkEvents& events) override;
+  std::unique_ptr<Link> open(const EndpointSpec& endpoint, LinkEvents& events) override;
+  std::string path_to(const EndpointSpec& endpoint) override;
 
  private:
   friend class TlsLink;

@@ -42,7 +42,7 @@ PipelineSlotId Pipeline::add(ExchangeId exchange, const Question& question, cons
 Pipeline::Match Pipeline::receive(std::span<const std::uint8_t> message) {
   if (message.size() < stream_length_octets) return {Verdict::unasked, {}, {}, {}};
   const auto slot_id = by_id_.find(load16(message.data()), [](PipelineSlotId) { return true; });
-  if (!slot_id) return {Verdict::unasked, {}, {}, {}};
+  if (!slot_id) return stray(message);
   const Slot& slot = slots_.at(*slot_id);
   Match match{Verdict::matched, slot.exchange, slot.sent, *slot_id};
   const bool long_enough = message.size() >= header_octets;
@@ -60,8 +60,20 @@ Pipeline::Match Pipeline::receive(std::span<const std::uint8_t> message) {
       return match;
     }
   }
-  if (slot.abandoned) return {Verdict::unasked, {}, {}, {}};
+  if (slot.abandoned) return stray(message);
   match.verdict = Verdict::mismatched;
+  return match;
+}
+
+// Under an ID that nobody waits for. If somebody waits for this question, it was meant for them,
+// and the ID is not to be trusted. Rare enough to look at all of them.
+Pipeline::Match Pipeline::stray(std::span<const std::uint8_t> message) {
+  Match match{Verdict::unasked, {}, {}, {}};
+  if (message.size() < header_octets) return match;
+  slots_.for_each([&](PipelineSlotId id, const Slot& slot) {
+    if (slot.abandoned || !slot.question.matches(message)) return;
+    match = {Verdict::mismatched, slot.exchange, slot.sent, id};
+  });
   return match;
 }
 
@@ -73,11 +85,12 @@ bool Pipeline::abandon(PipelineSlotId slot_id) {
   return true;
 }
 
-std::vector<ExchangeId> Pipeline::waiting() {
+std::vector<ExchangeId> Pipeline::waiting(Instant added_before) {
   std::vector<std::pair<std::uint64_t, ExchangeId>> ordered;
   ordered.reserve(outstanding());
   slots_.for_each([&](PipelineSlotId, Slot& slot) {
-    if (!slot.abandoned) ordered.emplace_back(slot.sequence, slot.exchange);
+    if (!slot.abandoned && slot.sent < added_before)
+      ordered.emplace_back(slot.sequence, slot.exchange);
   });
   std::sort(ordered.begin(), ordered.end(),
             [](const auto& left, const auto& right) { return left.first < right.first; });

@@ -38,10 +38,9 @@ class Pipeline {
   enum class Verdict : std::uint8_t {
     matched,     // the answer to exchange's query
     late,        // the right answer to a query that was given up; its ID is free again
-    mismatched,  // the ID of exchange's query, but not its question, or too short to tell; the
-                 // right answer may still come
-    unasked,     // no query has this ID, or the one that had it was given up and this is not its
-                 // answer
+    mismatched,  // the ID of exchange's query but not its question, or too short to tell, or its
+                 // question under an ID that nobody waits for; the right answer may still come
+    unasked,     // nobody's
     formerr,     // a bare header with FORMERR to exchange's query: the server knows no EDNS
   };
   struct Match {
@@ -58,8 +57,8 @@ class Pipeline {
   // False for a slot that is stale or abandoned already.
   bool abandon(PipelineSlotId slot);
 
-  // Who still waits, in the order the queries were added.
-  std::vector<ExchangeId> waiting();
+  // Who still waits for queries added before that time, in the order they were added.
+  std::vector<ExchangeId> waiting(Instant added_before = never);
 
  private:
   struct Slot {
@@ -76,6 +75,7 @@ class Pipeline {
   static_assert(pipeline_queries_max <= 65'536 / 2);
 
   void release(PipelineSlotId slot_id);
+  Match stray(std::span<const std::uint8_t> message);
 
   Slots slots_;
   ProbeTable<PipelineSlotId> by_id_;

@@ -5,24 +5,6 @@
 #include <utility>
 
 namespace sotto {
-namespace {
-
-std::size_t connection_count(const Upstream& upstream) {
-  std::size_t count = 0;
-  for (const auto& endpoint : upstream.endpoints) {
-    for (const auto& connection : endpoint->connections) {
-      if (connection->state() != Connection::State::closed) ++count;
-    }
-  }
-  return count;
-}
-
-bool has_opening(const Endpoint& endpoint) {
-  return std::any_of(endpoint.connections.begin(), endpoint.connections.end(),
-                     [](const auto& connection) { return connection->opening(); });
-}
-
-}  // namespace
 
 Pool::Pool(LinkOpener& opener, BackoffRegistry& backoffs, UpstreamObserver& observer,
            UpstreamCounters& counters, Random& random, const Instant& clock_now)
@@ -37,33 +19,45 @@ Pool::Pool(LinkOpener& opener, BackoffRegistry& backoffs, UpstreamObserver& obse
 
 Pool::~Pool() = default;
 
-template <class Callback>
-void Pool::for_each_endpoint(Callback callback) const {
-  for (const auto& upstream : upstreams_) {
-    for (const auto& endpoint : upstream->endpoints) callback(*endpoint);
-  }
-  for (const auto& endpoint : departed_.endpoints) callback(*endpoint);
-}
-
-template <class Callback>
-void Pool::for_each_connection(Callback callback) const {
-  for_each_endpoint([&](const Endpoint& endpoint) {
-    // By index: a callback may close a connection, which leaves it in place until bury().
-    for (std::size_t at = 0; at < endpoint.connections.size(); ++at) {
-      callback(*endpoint.connections[at]);
-    }
-  });
-}
-
-// --- choosing -----------------------------------------------------------------------------------
-
 bool Pool::young(const Connection& connection) const {
   return connection.opening() && now_ - connection.began() < connect_patience;
 }
 
-// on_probation: an endpoint that failed and has not answered since gets one query at a time.
-Connection* Pool::usable_connection(Upstream& upstream, bool on_probation) const {
+// None of its endpoints serves well just now.
+bool Pool::avoided(const Upstream& upstream) const {
+  return std::all_of(
+      upstream.endpoints.begin(), upstream.endpoints.end(),
+      [](const auto& endpoint) { return endpoint->known_failing || endpoint->health.open(); });
+}
+
+Candidate Pool::candidate_of(std::uint32_t place) const {
+  const Upstream& upstream = *upstreams_[place];
+  Candidate candidate{.place = place,
+                      .name_hash = upstream.name_hash,
+                      .avoided = avoided(upstream),
+                      .expected = upstream.expected.value(),
+                      .in_flight = 0};
   for (const auto& endpoint : upstream.endpoints) {
+    for (const auto& connection : endpoint->connections) {
+      candidate.in_flight += connection->outstanding();
+    }
+  }
+  return candidate;
+}
+
+void Pool::rank_group(const Group& group, const Question& question) {
+  ranked_.clear();
+  for (std::uint32_t place = group.first; place < group.first + group.count; ++place) {
+    ranked_.push_back(candidate_of(place));
+  }
+  if (ranked_.size() > 1) rank(group.selection, question, random_, ranked_);
+}
+
+// on_probation: an endpoint that failed and has not answered since, or answers badly, gets one
+// query at a time, and only if it has to be.
+Connection* Pool::usable_connection(const Upstream& upstream, bool on_probation) const {
+  for (const auto& endpoint : upstream.endpoints) {
+    if (on_probation && endpoint->health.open()) continue;
     const bool unproven = on_probation && endpoint->known_failing;
     for (const auto& connection : endpoint->connections) {
       const std::size_t room =
@@ -74,33 +68,93 @@ Connection* Pool::usable_connection(Upstream& upstream, bool on_probation) const
   return nullptr;
 }
 
+// What an upstream said keeps its question within its group: others answer by another policy.
+bool Pool::may_ask_group(const Group& group, const Exchange& exchange) const {
+  if (exchange.answered_badly_by == 0) return true;
+  for (std::uint32_t place = group.first; place < group.first + group.count; ++place) {
+    if (upstreams_[place]->id == exchange.answered_badly_by) return true;
+  }
+  return false;
+}
+
+// The first upstream in rank that has a connection, or will soon. Where any will do, a later one
+// with a connection is better than an earlier one to wait for; where the order is what was asked
+// for, it is not.
+Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::size_t waiting) {
+  const bool any_will_do =
+      group.selection != Selection::order && group.selection != Selection::hash;
+  rank_group(group, exchange.question);
+  Offer offer;
+  for (const Candidate& candidate : ranked_) {
+    Upstream& upstream = *upstreams_[candidate.place];
+    if (!exchange.may_ask(upstream.id)) {
+      offer.constrained = true;
+      continue;
+    }
+    offer.may_ask_any = true;
+    offer.proven = usable_connection(upstream, true);
+    if (offer.proven != nullptr) return offer;
+    if (offer.unproven == nullptr) offer.unproven = usable_connection(upstream, false);
+    if (offer.soon || (offer.unproven != nullptr && !any_will_do)) continue;
+    offer.soon = expect_soon(upstream, waiting);
+    if (offer.soon && !any_will_do) return offer;
+  }
+  return offer;
+}
+
 Pool::Pick Pool::pick(const Exchange& exchange, bool fresh, std::size_t waiting) {
+  last_query_ = now_;
   bool constrained = false;
-  bool may_ask_any = false;
-  Connection* unproven = nullptr;  // better than waiting, if nobody else has a connection
-  for (const auto& upstream : upstreams_) {
-    if (!exchange.may_ask(upstream->id)) {
+  bool may_ask_any = upstreams_.empty();
+  Connection* unproven = nullptr;
+  for (const Group& group : groups_) {
+    if (!may_ask_group(group, exchange)) {
       constrained = true;
       continue;
     }
-    may_ask_any = true;
-    if (Connection* connection = usable_connection(*upstream, true)) {
-      return {Pick::Verdict::use, connection};
-    }
-    if (unproven == nullptr) unproven = usable_connection(*upstream, false);
-    if (unproven == nullptr && expect_soon(*upstream, fresh, waiting)) {
+    const Offer offer = offer_of(group, exchange, waiting);
+    constrained = constrained || offer.constrained;
+    may_ask_any = may_ask_any || offer.may_ask_any;
+    if (offer.proven != nullptr) return {Pick::Verdict::use, offer.proven};
+    if (unproven == nullptr) unproven = offer.unproven;
+    if (offer.soon && unproven == nullptr) {
       return {Pick::Verdict::wait, nullptr, true, constrained};
     }
   }
   if (unproven != nullptr) return {Pick::Verdict::use, unproven};
+  try_failing(exchange, fresh);
   return {may_ask_any ? Pick::Verdict::wait : Pick::Verdict::exhausted, nullptr, false,
           constrained};
 }
 
+Connection* Pool::pick_another(const Exchange& exchange) {
+  const Upstream* asked = find_upstream(exchange.tried().front().upstream);
+  if (asked == nullptr) return nullptr;
+  rank_group(groups_[asked->group], exchange.question);
+  for (const Candidate& candidate : ranked_) {
+    const Upstream& upstream = *upstreams_[candidate.place];
+    if (candidate.avoided || exchange.asked_at(upstream.id)) continue;
+    if (Connection* connection = usable_connection(upstream, true)) return connection;
+    expect_soon(*upstreams_[candidate.place], 0);
+  }
+  return nullptr;
+}
+
+const Upstream* Pool::find_upstream(std::uint32_t id) const {
+  for (const auto& upstream : upstreams_) {
+    if (upstream->id == id) return upstream.get();
+  }
+  return nullptr;
+}
+
+bool Pool::has_alternative(std::uint32_t upstream) const {
+  const Upstream* known = find_upstream(upstream);
+  return known != nullptr && groups_[known->group].count > 1;
+}
+
 // Will this upstream have a usable connection within connect_patience, as far as one can know?
-// Opens what is needed for that; opens endpoints that failed before only as probes nobody waits
-// for.
-bool Pool::expect_soon(Upstream& upstream, bool fresh, std::size_t waiting) {
+// Opens what is needed for that.
+bool Pool::expect_soon(Upstream& upstream, std::size_t waiting) {
   std::size_t room_soon = 0;
   for (const auto& endpoint : upstream.endpoints) {
     for (const auto& connection : endpoint->connections) {
@@ -108,23 +162,30 @@ bool Pool::expect_soon(Upstream& upstream, bool fresh, std::size_t waiting) {
     }
   }
   if (room_soon > waiting) return true;
-  if (connection_count(upstream) >= connections_per_upstream_max && room_soon == 0) {
+  if (upstream.connection_count() >= connections_per_upstream_max && room_soon == 0) {
     make_room(upstream);
   }
-  const bool may_open = connection_count(upstream) < connections_per_upstream_max;
+  const bool may_open = upstream.connection_count() < connections_per_upstream_max;
   for (const auto& endpoint : upstream.endpoints) {
     if (!may_open || endpoint->backoff->snapshot().failing()) continue;
     // One that has been connecting for too long is left alone; its neighbour gets a chance.
-    if (has_opening(*endpoint) && room_soon == 0) continue;
+    if (endpoint->opening() && room_soon == 0) continue;
     open(*endpoint);
     return true;
   }
-  for (const auto& endpoint : upstream.endpoints) {
-    if (connection_count(upstream) >= connections_per_upstream_max) break;
-    if (has_opening(*endpoint) || !endpoint->backoff->snapshot().failing()) continue;
-    if (endpoint->backoff->begin_attempt(now_, fresh, random_)) open(*endpoint);
-  }
   return room_soon > 0;
+}
+
+// Nobody has a connection or will soon: whoever failed may be back.
+void Pool::try_failing(const Exchange& exchange, bool fresh) {
+  for (const auto& upstream : upstreams_) {
+    if (!exchange.may_ask(upstream->id)) continue;
+    for (const auto& endpoint : upstream->endpoints) {
+      if (upstream->connection_count() >= connections_per_upstream_max) break;
+      if (endpoint->opening() || !endpoint->backoff->snapshot().failing()) continue;
+      if (endpoint->backoff->begin_attempt(now_, fresh, random_)) open(*endpoint);
+    }
+  }
 }
 
 // Connections that get no queries any more must not stand in the way of one that would. What they
@@ -144,14 +205,15 @@ void Pool::make_room(Upstream& upstream) {
   if (oldest != nullptr) oldest->close();
 }
 
+bool Pool::usable(const Upstream& upstream) const {
+  return usable_connection(upstream, false) != nullptr ||
+         std::any_of(upstream.endpoints.begin(), upstream.endpoints.end(),
+                     [](const auto& endpoint) { return !endpoint->backoff->snapshot().failing(); });
+}
+
 bool Pool::usable() const {
-  for (const auto& upstream : upstreams_) {
-    if (usable_connection(*upstream, false) != nullptr) return true;
-    for (const auto& endpoint : upstream->endpoints) {
-      if (!endpoint->backoff->snapshot().failing()) return true;
-    }
-  }
-  return false;
+  return std::any_of(upstreams_.begin(), upstreams_.end(),
+                     [this](const auto& upstream) { return usable(*upstream); });
 }
 
 bool Pool::all_known_failing() const {
@@ -164,8 +226,9 @@ bool Pool::all_known_failing() const {
 bool Pool::all_failed_authentication() const {
   bool any = false;
   for (const auto& upstream : upstreams_) {
+    if (upstream->endpoints.empty()) return false;
     for (const auto& endpoint : upstream->endpoints) {
-      if (has_opening(*endpoint)) return false;
+      if (endpoint->opening()) return false;
       const FailureKind last = endpoint->backoff->snapshot().last_failure();
       if (last == FailureKind::no_route) continue;
       if (last != FailureKind::authentication) return false;
@@ -177,12 +240,16 @@ bool Pool::all_failed_authentication() const {
 
 void Pool::open(Endpoint& endpoint) {
   const ConnectionId id = places_.insert();
-  auto connection =
-      std::make_unique<Connection>(id, endpoint, *this, now_, endpoint.upstream->spec.idle_timeout);
+  Upstream& upstream = *endpoint.upstream;
+  auto connection = std::make_unique<Connection>(
+      id, endpoint, *this, now_, endpoint.idle_limit.apply(upstream.spec.idle_timeout, now_));
+  endpoint.last_begun = now_;
+  endpoint.path = opener_.path_to(endpoint.spec);
+  ++upstream.totals.connections;
   places_.at(id).connection = connection.get();
   endpoint.connections.push_back(std::move(connection));
   counters_.connections.add();
-  endpoint.connections.back()->open(opener_, endpoint.spec.identity, endpoint.spec.trust);
+  endpoint.connections.back()->open(opener_, endpoint.spec);
 }
 
 Connection* Pool::find(ConnectionId id) {
@@ -192,7 +259,31 @@ Connection* Pool::find(ConnectionId id) {
 
 void Pool::abandon(const AttemptId& attempt) {
   Connection* connection = find(attempt.connection);
-  if (connection != nullptr && connection->abandon(attempt.slot)) counters_.abandoned.add();
+  if (connection == nullptr) return;
+  Upstream& upstream = *connection->endpoint().upstream;
+  if (!connection->abandon(attempt.slot)) return;
+  counters_.abandoned.add();
+  ++upstream.totals.abandoned;
+}
+
+void Pool::count_sent(Connection& connection, Sending sending) {
+  Endpoint& endpoint = connection.endpoint();
+  endpoint.upstream->last_query = now_;
+  endpoint.reopened = 0;
+  switch (sending) {
+    case Sending::first:
+      counters_.sent.add();
+      ++endpoint.upstream->totals.sent;
+      return;
+    case Sending::again:
+      counters_.resent.add();
+      ++endpoint.upstream->totals.resent;
+      return;
+    case Sending::hedge:
+      counters_.hedged.add();
+      ++endpoint.upstream->totals.hedged;
+      return;
+  }
 }
 
 void Pool::note_no_edns(Connection& connection) {
@@ -202,122 +293,11 @@ void Pool::note_no_edns(Connection& connection) {
   report(UpstreamEvent::Kind::no_edns, connection.endpoint());
 }
 
-// --- what connections report --------------------------------------------------------------------
-
-void Pool::on_ready(Connection& connection, const LinkReady& ready) {
-  counters_.handshakes.add();
-  if (ready.resumed) counters_.resumed.add();
-  report(UpstreamEvent::Kind::connected, connection.endpoint(), ready.description);
-  events_->on_change();
-}
-
-void Pool::on_match(Connection& connection, const Pipeline::Match& match,
-                    std::span<const std::uint8_t> message) {
-  switch (match.verdict) {
-    case Pipeline::Verdict::matched:
-    case Pipeline::Verdict::formerr:
-      counters_.answered.add();
-      note_answer(connection, match);
-      break;
-    case Pipeline::Verdict::late:
-      counters_.late.add();
-      note_answer(connection, match);
-      return;
-    case Pipeline::Verdict::mismatched:
-      counters_.mismatched.add();
-      report(UpstreamEvent::Kind::discarded, connection.endpoint(),
-             "an answer to another question came under this query's ID");
-      break;
-    case Pipeline::Verdict::unasked:
-      counters_.unasked.add();
-      report(UpstreamEvent::Kind::discarded, connection.endpoint(), "an answer nobody asked for");
-      return;
-  }
-  events_->on_response(connection, match, message);
-}
-
-void Pool::note_answer(Connection& connection, const Pipeline::Match& match) {
-  Endpoint& endpoint = connection.endpoint();
-  endpoint.last_answer = now_;
-  if (connection.answered() == 1 || endpoint.known_failing) endpoint.backoff->on_answer();
-  if (endpoint.known_failing) {
-    const bool first_of_all = all_known_failing();
-    endpoint.known_failing = false;
-    report(UpstreamEvent::Kind::recovered, endpoint);
-    events_->on_change();  // it is no longer on probation
-    if (first_of_all) events_->on_upstreams_back();
-  }
-  if (connection.heard_in_time()) endpoint.upstream->latency.add(now_ - match.sent);
-  if (connection.answered() > endpoint.in_flight_max) {
-    endpoint.in_flight_max = std::min<std::size_t>(connection.answered(), pipeline_queries_max);
-  }
-}
-
-void Pool::on_suspect(Connection& connection) {
-  counters_.suspected.add();
-  report(UpstreamEvent::Kind::suspect, connection.endpoint());
-  // A connection that never answered says that this endpoint does not work just now, unless all it
-  // was asked is what had been slow elsewhere.
-  if (connection.answered() == 0 && connection.asked_anew()) {
-    note_failure(connection.endpoint(), FailureKind::transport, "connected, but does not answer");
-  }
-  for (const ExchangeId exchange : connection.waiting()) events_->on_suspect(connection, exchange);
-  events_->on_change();
-}
-
-void Pool::on_unsuspected(Connection& connection) {
-  report(UpstreamEvent::Kind::unsuspected, connection.endpoint());
-  for (const ExchangeId exchange : connection.waiting()) {
-    events_->on_unsuspected(connection, exchange);
-  }
-  events_->on_change();
-}
-
-void Pool::on_closed(Connection& connection, const LinkClosed& closed) {
-  Endpoint& endpoint = connection.endpoint();
-  const bool useful = connection.answered() > 0;
-  const std::vector<ExchangeId> lost = connection.waiting();
-  counters_.lost.add(lost.size());
-  // Closed at once, whether or not there was time to ask something: not to be opened in a circle.
-  const bool turned_away = closed.by_peer && closed.kind == FailureKind::none &&
-                           (!lost.empty() || now_ - connection.began() < backoff_max);
-  // What a younger connection has proven since is not undone by the end of an old one.
-  const bool says_something = !useful && endpoint.last_answer < connection.began();
-  if (says_something && closed.kind != FailureKind::none) {
-    note_failure(endpoint, closed.kind, closed.reason);
-  } else if (says_something && turned_away) {
-    note_failure(endpoint, FailureKind::transport, "closed the connection without an answer");
-  } else {
-    report(UpstreamEvent::Kind::closed, endpoint, closed.reason);
-  }
-  // What is in flight from now on is what this server has shown to answer per connection. A single
-  // loss is a race with an idle server's close and teaches nothing.
-  if (useful && closed.by_peer && lost.size() > 1) {
-    endpoint.in_flight_max = std::min<std::size_t>(endpoint.in_flight_max, connection.answered());
-  }
-  something_closed_ = true;
-  for (const ExchangeId exchange : lost) events_->on_lost(connection, exchange, useful);
-  events_->on_change();
-}
-
-void Pool::note_failure(Endpoint& endpoint, FailureKind kind, std::string_view reason) {
-  endpoint.backoff->on_failure(now_, kind, random_);
-  (kind == FailureKind::authentication ? counters_.failed_authentication
-                                       : counters_.failed_transport)
-      .add();
-  report(UpstreamEvent::Kind::failed, endpoint, reason, kind);
-  endpoint.known_failing = true;
-}
-
-void Pool::report(UpstreamEvent::Kind kind, const Endpoint& endpoint, std::string_view detail,
-                  FailureKind failure) {
-  observer_.on_upstream_event({kind, *endpoint.upstream, endpoint, failure, detail});
-}
-
-// --- turns and time -----------------------------------------------------------------------------
-
 void Pool::flush() {
-  for_each_connection([](Connection& connection) { connection.flush(); });
+  for_each_connection([this](Connection& connection) {
+    if (wants_probe(connection)) probe(connection);
+    connection.flush();
+  });
   if (something_closed_) bury();
 }
 
@@ -339,103 +319,8 @@ void Pool::bury() {
 }
 
 void Pool::close_all() {
+  closing_all_ = true;
   for_each_connection([](Connection& connection) { connection.close(); });
-}
-
-Instant Pool::next_deadline(bool exchanges_wait) const {
-  Instant deadline = never;
-  for_each_endpoint([&](const Endpoint& endpoint) {
-    const Duration suspicion_after = endpoint.upstream->latency.suspicion_after();
-    for (const auto& connection : endpoint.connections) {
-      deadline = std::min(deadline, connection->next_deadline(suspicion_after));
-      if (exchanges_wait && young(*connection)) {
-        deadline = std::min(deadline, connection->began() + connect_patience);
-      }
-    }
-    if (exchanges_wait && !has_opening(endpoint)) {
-      // One that is due already was looked at in this turn and found no use.
-      // One that does not fail any more may have been freed by another worker since.
-      const Backoff backoff = endpoint.backoff->snapshot();
-      if (!backoff.failing()) {
-        deadline = std::min(deadline, now_ + backoff_first);
-      } else if (backoff.next_attempt() > now_) {
-        deadline = std::min(deadline, backoff.next_attempt());
-      }
-    }
-  });
-  return deadline;
-}
-
-void Pool::on_deadline() {
-  for_each_connection([](Connection& connection) {
-    connection.on_deadline(connection.endpoint().upstream->latency.suspicion_after());
-  });
-}
-
-// --- configuration ------------------------------------------------------------------------------
-
-void Pool::apply(std::vector<UpstreamSpec> specs) {
-  std::vector<std::unique_ptr<Upstream>> old = std::exchange(upstreams_, {});
-  for (UpstreamSpec& spec : specs) upstreams_.push_back(adopt(std::move(spec), old));
-  for (const auto& upstream : old) {
-    if (!upstream) continue;
-    for (auto& endpoint : upstream->endpoints) {
-      if (endpoint) retire(std::move(endpoint));
-    }
-  }
-  for (const auto& endpoint : departed_.endpoints) {
-    for (const auto& connection : endpoint->connections) connection->drain();
-  }
-  bury();
-  events_->on_change();
-}
-
-// An upstream that shares an endpoint with the old configuration goes on as the same one.
-std::unique_ptr<Upstream> Pool::adopt(UpstreamSpec spec,
-                                      std::vector<std::unique_ptr<Upstream>>& old) {
-  auto upstream = std::make_unique<Upstream>();
-  for (const auto& before : old) {
-    const bool same =
-        std::any_of(before->endpoints.begin(), before->endpoints.end(), [&](const auto& endpoint) {
-          return endpoint && std::find(spec.endpoints.begin(), spec.endpoints.end(),
-                                       endpoint->spec) != spec.endpoints.end();
-        });
-    const bool taken = std::any_of(upstreams_.begin(), upstreams_.end(),
-                                   [&](const auto& other) { return other->id == before->id; });
-    if (!same || taken) continue;
-    upstream->id = before->id;
-    upstream->latency = before->latency;
-    upstream->without_edns_until = before->without_edns_until;
-    break;
-  }
-  if (upstream->id == 0) upstream->id = next_upstream_id_++;
-  for (const EndpointSpec& endpoint : spec.endpoints) {
-    upstream->endpoints.push_back(adopt_endpoint(endpoint, *upstream, old));
-  }
-  upstream->spec = std::move(spec);
-  return upstream;
-}
-
-std::unique_ptr<Endpoint> Pool::adopt_endpoint(const EndpointSpec& spec, Upstream& upstream,
-                                               std::vector<std::unique_ptr<Upstream>>& old) {
-  for (const auto& before : old) {
-    for (auto& endpoint : before->endpoints) {
-      if (!endpoint || endpoint->spec != spec) continue;
-      endpoint->upstream = &upstream;
-      return std::move(endpoint);
-    }
-  }
-  auto endpoint = std::make_unique<Endpoint>();
-  endpoint->spec = spec;
-  endpoint->upstream = &upstream;
-  endpoint->backoff = backoffs_.of(spec.identity);
-  endpoint->backoff->on_answer();  // what failed under the old configuration is tried at once
-  return endpoint;
-}
-
-void Pool::retire(std::unique_ptr<Endpoint> endpoint) {
-  endpoint->upstream = &departed_;
-  departed_.endpoints.push_back(std::move(endpoint));
 }
 
 }  // namespace sotto

@@ -2,33 +2,59 @@
 // belong to the upstream; connections, back-off and what was learned of a server to the endpoint.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "dns/name.h"
 #include "dns/question.h"
 #include "transport/tls_credentials.h"
 #include "upstream/backoff.h"
 #include "upstream/connection.h"
+#include "upstream/health.h"
+#include "upstream/idle_limit.h"
 #include "upstream/latency.h"
+#include "upstream/latency_histogram.h"
+#include "upstream/link.h"
+#include "upstream/report.h"
+#include "upstream/selection.h"
 
 namespace sotto {
-
-struct EndpointSpec {
-  TlsPeerIdentity identity;
-  std::shared_ptr<const TlsTrust> trust;
-  friend bool operator==(const EndpointSpec&, const EndpointSpec&) = default;
-};
 
 // One provider as configured, in the form the pool wants.
 struct UpstreamSpec {
   std::string name;
-  std::vector<EndpointSpec> endpoints;  // in order of preference, at least one
+  // In order of preference; none while a host name is not resolved.
+  std::vector<EndpointSpec> endpoints;
   Duration idle_timeout = std::chrono::seconds{9};
+  // A connection that closes is opened again if the last query is less than this ago; 0: never.
+  Duration keep_warm{0};
   bool padding = true;
+};
+
+// Upstreams of equal policy: only among them is a query hedged, raced, or asked again because of
+// what one of them said.
+struct GroupSpec {
+  std::string name;
+  Selection selection = Selection::fastest;
+  std::vector<UpstreamSpec> upstreams;
+};
+
+struct HealthSpec {
+  Name probe_name;             // asked for NS if it is the root, else for A
+  Duration probe_interval{0};  // of each upstream, besides what clients ask; 0: never
+};
+
+// Everything the pool takes from the configuration.
+struct PoolSpec {
+  std::vector<GroupSpec> groups;  // in order of priority
+  unsigned hedge_percent = 5;     // of queries; 0: no hedging
+  HealthSpec health;
 };
 
 // A server may learn EDNS with its next version; asking with it again costs one FORMERR an hour.
@@ -40,20 +66,52 @@ struct Endpoint {
   EndpointSpec spec;
   Upstream* upstream = nullptr;
   std::shared_ptr<SharedBackoff> backoff;
+  Health health;
+  IdleLimit idle_limit;
   // What this server answers on one connection before it closes it, as far as it showed.
   std::size_t in_flight_max = pipeline_queries_max;
   bool known_failing = false;  // has been reported to the observer
+  Instant failing_since{};
+  Instant last_begun{};        // an attempt to connect
+  std::string failure_reason;  // the last one
   Instant last_answer{};
+  std::string path;  // LinkOpener::path_to() when it was last asked
+  std::optional<WallTime> certificate_expires;
+  unsigned reopened = 0;  // to keep it warm, since a client's query last went there
   std::vector<std::unique_ptr<Connection>> connections;
+
+  bool opening() const {
+    return std::any_of(connections.begin(), connections.end(),
+                       [](const auto& connection) { return connection->opening(); });
+  }
 };
 
 struct Upstream {
-  std::uint32_t id =
-      0;  // never used twice, so that exchanges remember whom they asked across reloads
+  // Never used twice, so that exchanges remember whom they asked across reloads.
+  std::uint32_t id = 0;
+  std::uint64_t name_hash = 0;  // the same in every process
+  std::uint32_t group = 0;      // its place in the pool's groups
   UpstreamSpec spec;
   std::vector<std::unique_ptr<Endpoint>> endpoints;
   LatencyEstimate latency;
+  ExpectedLatency expected;
+  Instant last_query{};  // of a client
+  Instant last_probe{};
+  bool probe_when_ready = false;
   Instant without_edns_until{};  // a server that answers FORMERR to EDNS is asked without
+  UpstreamTotals totals;
+  LatencyHistogram connect, handshake, wait;
+
+  // Those that are not closed.
+  std::size_t connection_count() const {
+    std::size_t count = 0;
+    for (const auto& endpoint : endpoints) {
+      for (const auto& connection : endpoint->connections) {
+        if (connection->state() != Connection::State::closed) ++count;
+      }
+    }
+    return count;
+  }
 };
 
 // What happens to upstreams, for logs. Views are valid during the call.
@@ -64,7 +122,9 @@ struct UpstreamEvent {
     suspect,      // silent with queries outstanding
     unsuspected,  // octets came after all
     failed,       // could not be used
+    avoided,      // answers, but too often badly
     recovered,    // answers after failures
+    moved,        // connections leave from another address now (detail; empty without a route)
     discarded,    // an answer that is not one
     no_edns,      // the server answered FORMERR to EDNS and is asked without from now on
   };

@@ -52,8 +52,8 @@ void pipeline_add_and_receive(benchmark::State& state) {
 BENCHMARK(pipeline_add_and_receive)->Arg(1)->Arg(500)->Arg(1'000);
 
 struct Loopback final : Link, LinkOpener, ExchangeEvents, UpstreamObserver {
-  std::unique_ptr<Link> open(const TlsPeerIdentity&, const std::shared_ptr<const TlsTrust>&,
-                             LinkEvents& link_events) override {
+  std::string path_to(const EndpointSpec&) override { return "path"; }
+  std::unique_ptr<Link> open(const EndpointSpec&, LinkEvents& link_events) override {
     events = &link_events;
     struct Handle final : Link {
       explicit Handle(Loopback& to) : owner(to) {}
@@ -105,7 +105,7 @@ void exchange_from_question_to_answer(benchmark::State& state) {
   exchanges.set_events(loopback);
   UpstreamSpec spec;
   spec.endpoints.emplace_back();
-  pool.apply({spec});
+  pool.apply({.groups = {{.name = "default", .upstreams = {spec}}}, .health = {}});
   std::vector<Question> questions;
   for (std::int64_t at = 0; at < state.range(0); ++at) {
     questions.push_back(question_number(static_cast<std::uint64_t>(at)));

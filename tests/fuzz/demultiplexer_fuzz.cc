@@ -42,7 +42,7 @@ class Play final : ExchangeEvents, UpstreamObserver {
       specs[port].endpoints.emplace_back();
       specs[port].endpoints[0].identity.endpoint.port = port;
     }
-    pool_.apply(std::move(specs));
+    pool_.apply({.groups = {{.name = "default", .upstreams = std::move(specs)}}, .health = {}});
   }
 
   void run(Script script) {

@@ -73,10 +73,9 @@ Duration Network::one_way(unsigned endpoint) {
 
 // --- connecting ---------------------------------------------------------------------------------
 
-std::unique_ptr<Link> Network::open(const TlsPeerIdentity& peer,
-                                    const std::shared_ptr<const TlsTrust>&, LinkEvents& events) {
+std::unique_ptr<Link> Network::open(const EndpointSpec& endpoint, LinkEvents& events) {
   const std::uint64_t id = next_id_++;
-  const unsigned number = peer.endpoint.port - unsigned{first_port};
+  const unsigned number = endpoint.identity.endpoint.port - unsigned{first_port};
   checker_.on_open(id, number);
   auto flow = std::make_unique<Flow>();
   flow->endpoint = number;

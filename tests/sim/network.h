@@ -44,9 +44,8 @@ class Network final : public LinkOpener {
   std::size_t connections() const { return flows_.size(); }
 
   // LinkOpener
-  std::unique_ptr<Link> open(const TlsPeerIdentity& peer, const std::shared_ptr<const TlsTrust>&,
-                             LinkEvents& events) override;
-  std::string path_to(const EndpointSpec& endpoint);
+  std::unique_ptr<Link> open(const EndpointSpec& endpoint, LinkEvents& events) override;
+  std::string path_to(const EndpointSpec& endpoint) override;
 
  private:
   struct Segment {

@@ -37,13 +37,13 @@ std::set<unsigned> Sotto::configure(unsigned change) {
     for (unsigned count = 0; count < setting.endpoints; ++count, ++endpoint) {
       TlsPeerIdentity identity;
       identity.endpoint.port = static_cast<std::uint16_t>(first_port + endpoint);
-      spec.endpoints.push_back({identity, nullptr});
+      spec.endpoints.push_back({identity, nullptr, {}});
       if (change != reload_without + at) configured.insert(endpoint);
     }
     if (change != reload_without + at) specs.push_back(std::move(spec));
   }
   if (change == reload_reversed) std::reverse(specs.begin(), specs.end());
-  pool.apply(std::move(specs));
+  pool.apply({.groups = {{.name = "default", .upstreams = std::move(specs)}}, .health = {}});
   ForwarderPolicy policy;
   policy.prefetch_percent = settings_.prefetch;
   forwarder.apply(std::move(policy));
@@ -51,8 +51,9 @@ std::set<unsigned> Sotto::configure(unsigned change) {
 }
 
 void Sotto::on_upstream_event(const UpstreamEvent& event) {
-  static constexpr const char* names[] = {"connected", "closed",    "suspect",   "unsuspected",
-                                          "failed",    "recovered", "discarded", "no EDNS"};
+  static constexpr const char* names[] = {"connected", "closed",  "suspect",   "unsuspected",
+                                          "failed",    "avoided", "recovered", "moved",
+                                          "discarded", "no EDNS"};
   trace_.note(names[static_cast<std::size_t>(event.kind)],
               event.endpoint.spec.identity.endpoint.port - first_port);
 }

@@ -55,7 +55,7 @@ class ForwarderTest : public testing::Test {
   ForwarderTest() {
     UpstreamSpec spec{.name = "upstream", .endpoints = {}};
     spec.endpoints.emplace_back();
-    pool_.apply({spec});
+    pool_.apply({.groups = {{.name = "default", .upstreams = {spec}}}, .health = {}});
   }
 
   Outcome ask(const std::vector<std::uint8_t>& message, std::uint64_t client = 1,

@@ -24,6 +24,7 @@ class Recorder final : public ConnectionEvents {
   }
   void on_suspect(Connection&) override { ++suspect; }
   void on_unsuspected(Connection&) override { ++unsuspected; }
+  void on_overdue(Connection&, Instant sent_before) override { overdue.push_back(sent_before); }
   void on_closed(Connection& connection, const LinkClosed& closed) override {
     closed_as.push_back(closed);
     lost = connection.waiting().size();
@@ -35,12 +36,13 @@ class Recorder final : public ConnectionEvents {
   std::size_t lost = 0;
   std::vector<Pipeline::Verdict> matches;
   std::vector<LinkClosed> closed_as;
+  std::vector<Instant> overdue;
 };
 
 // One connection brought into a state.
 struct Stage {
   explicit Stage(State state) : connection({1, 1}, endpoint, events, now, idle_timeout) {
-    connection.open(opener, {}, nullptr);
+    connection.open(opener, {});
     if (state == State::connecting) return;
     if (state == State::closed) {
       connection.close();
@@ -48,7 +50,7 @@ struct Stage {
     }
     link().events->on_tcp_connected();
     if (state == State::handshaking) return;
-    link().events->on_link_ready({false, "scripted"});
+    link().events->on_link_ready({false, "scripted", {}});
     if (state == State::draining) {
       ask();
       connection.drain();

@@ -279,7 +279,8 @@ TEST(Exchanges, AnUpstreamThatKnowsNoEdnsIsAskedWithoutAndRemembered) {
   world.ask();
   EXPECT_FALSE(world.link(0).queries().front().has_edns());
   world.now += no_edns_memory;
-  world.ask();
+  world.ask();  // over a new connection: the old one was not looked at for an hour
+  world.become_ready(*world.open_links(1).back());
   EXPECT_TRUE(world.open_links(1).back()->queries().back().has_edns());
 }
 

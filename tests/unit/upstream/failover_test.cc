@@ -56,7 +56,7 @@ TEST(Failover, TheFirstUpstreamIsUsedAgainWhenItRecovers) {
   world.respond(world.link(1), world.link(1).queries().front().answer(2));
   // Queries go to the second while the first is probed in the background.
   for (int round = 0; round < 5; ++round) {
-    world.wait(milliseconds{120});
+    world.wait(retry_interval_min);
     const auto token = world.ask();
     for (const SeenQuery& query : world.link(1).queries()) {
       world.respond(world.link(1), query.answer(2));
@@ -69,6 +69,10 @@ TEST(Failover, TheFirstUpstreamIsUsedAgainWhenItRecovers) {
   const auto probes = world.open_links(1);
   ASSERT_EQ(probes.size(), 1U);
   world.become_ready(*probes[0]);
+  const auto probe = probes[0]->queries();
+  ASSERT_EQ(probe.size(), 1U);
+  EXPECT_EQ(probe[0].name(), ".") << "a query of our own";
+  world.respond(*probes[0], probe[0].response());
   const auto token = world.ask();
   world.respond(*probes[0], probes[0]->queries().front().answer(1));
   EXPECT_EQ(world.answers[token], 1);
@@ -117,14 +121,13 @@ TEST(Failover, AnUpstreamOnProbationGetsOneQueryAtATime) {
   world.die(world.link(0));
   world.become_ready(world.link(1));
   world.respond(world.link(1), world.link(1).queries().front().answer(2));
-  world.wait(milliseconds{200});
-  world.ask();  // opens the probe
+  world.wait(retry_interval_min);
   LinkScript& probe = *world.open_links(1).front();
   world.become_ready(probe);
   for (int query = 0; query < 10; ++query) world.ask("q" + std::to_string(query) + ".example.");
   const auto probing = probe.queries();
   EXPECT_EQ(probing.size(), 1U);
-  world.respond(probe, probing.front().answer(1));
+  world.respond(probe, probing.front().response());
   for (int query = 0; query < 10; ++query) world.ask("r" + std::to_string(query) + ".example.");
   EXPECT_EQ(probe.queries().size(), 10U);
 }

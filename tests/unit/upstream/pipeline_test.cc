@@ -54,13 +54,13 @@ TEST_F(PipelineTest, TakesOnlyTheAnswerToItsQuestion) {
     Pipeline::Verdict verdict;
   };
   const Case cases[] = {
-      {"another ID",
+      {"our question under another ID: whoever answers mixes up IDs",
        [](const SeenQuery& query) {
          auto message = query.answer();
          message[0] ^= 0x80U;
          return message;
        },
-       Pipeline::Verdict::unasked},
+       Pipeline::Verdict::mismatched},
       {"another spelling of the name",
        [](const SeenQuery& query) {
          auto message = query.answer();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -62,7 +63,7 @@ struct LinkScript {
   void become_ready(bool resumed = false) {
     ready = true;
     events->on_tcp_connected();
-    events->on_link_ready({resumed, "scripted"});
+    events->on_link_ready({resumed, "scripted", {}});
   }
   void die(FailureKind kind, std::string reason = "scripted") {
     LinkEvents* told = events;
@@ -116,13 +117,17 @@ class ScriptedLink final : public Link {
 
 class ScriptedOpener final : public LinkOpener {
  public:
-  std::unique_ptr<Link> open(const TlsPeerIdentity& peer, const std::shared_ptr<const TlsTrust>&,
-                             LinkEvents& events) override {
+  std::unique_ptr<Link> open(const EndpointSpec& endpoint, LinkEvents& events) override {
     auto script = std::make_shared<LinkScript>();
-    script->peer = peer;
+    script->peer = endpoint.identity;
     script->events = &events;
     links.push_back(script);
     return std::make_unique<ScriptedLink>(script);
+  }
+
+  std::string path_to(const EndpointSpec& endpoint) override {
+    const auto known = paths.find(endpoint.identity.endpoint.port);
+    return known != paths.end() ? known->second : "192.0.2.1";
   }
 
   LinkScript& at(std::size_t index) { return *links.at(index); }
@@ -130,6 +135,7 @@ class ScriptedOpener final : public LinkOpener {
   std::size_t count() const { return links.size(); }
 
   std::vector<std::shared_ptr<LinkScript>> links;  // in the order they were opened
+  std::map<std::uint16_t, std::string> paths;      // by the endpoint's port, where not the same
 };
 
 }  // namespace sotto

@@ -13,7 +13,11 @@ namespace sotto {
 class World final : public ExchangeEvents, public UpstreamObserver {
  public:
   // upstreams: endpoints of each, in order; ports tell them apart.
-  explicit World(std::vector<std::vector<std::uint16_t>> upstreams) { apply(std::move(upstreams)); }
+  explicit World(std::vector<std::vector<std::uint16_t>> upstreams,
+                 Selection how = Selection::order, unsigned hedging = 0)
+      : selection(how), hedge_percent(hedging) {
+    apply(std::move(upstreams));
+  }
 
   void apply(std::vector<std::vector<std::uint16_t>> upstreams) {
     std::vector<UpstreamSpec> specs;
@@ -22,11 +26,14 @@ class World final : public ExchangeEvents, public UpstreamObserver {
       for (const std::uint16_t port : ports) {
         TlsPeerIdentity identity;
         identity.endpoint.port = port;
-        spec.endpoints.push_back({identity, nullptr});
+        spec.endpoints.push_back({identity, nullptr, {}});
       }
       specs.push_back(std::move(spec));
     }
-    pool.apply(std::move(specs));
+    pool.apply(
+        {.groups = {{.name = "default", .selection = selection, .upstreams = std::move(specs)}},
+         .hedge_percent = hedge_percent,
+         .health = {}});
   }
 
   // Asks and ends the turn. The token is how results are found.
@@ -89,6 +96,8 @@ class World final : public ExchangeEvents, public UpstreamObserver {
     return static_cast<std::size_t>(std::count(events.begin(), events.end(), kind));
   }
 
+  Selection selection;
+  unsigned hedge_percent;
   Instant now{std::chrono::seconds{1'000}};
   Random random{1};
   ScriptedOpener opener;

@@ -1,0 +1,91 @@
+// Which exchanges have waited longer for their answer than is usual: first those that are late for
+// the upstream they were sent to, then those that are late by any measure.
+// Test: tests/unit/upstream/exchanges_test.cc.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/intrusive_list.h"
+#include "upstream/exchange.h"
+
+namespace sotto {
+
+// Hedging sooner than this costs more than it gains, however fast the upstream is.
+inline constexpr Duration hedge_after_min = std::chrono::milliseconds{5};
+// … and after this, when nobody knows how fast it is.
+inline constexpr Duration hedge_after_unknown = std::chrono::milliseconds{250};
+// A query that has no answer after this is asked once more, even of the same upstream: somewhere it
+// was lost. Late enough to leave slow resolvers in peace, and early enough for the client.
+inline constexpr Duration lost_after = std::chrono::seconds{2};
+
+// The share of queries that may be hedged, saved up to a burst.
+class HedgeBudget {
+ public:
+  static constexpr double saved_max = 32;
+
+  void earn(unsigned percent) { saved_ = std::min(saved_ + percent / 100.0, saved_max); }
+  bool take() {
+    if (saved_ < 1) return false;
+    saved_ -= 1;
+    return true;
+  }
+
+ private:
+  double saved_ = saved_max / 4;
+};
+
+// Lists of exchanges in the order in which they were first sent, one for each upstream, as patience
+// differs between them, and one for those that have been late already.
+class Lateness {
+ public:
+  using List = IntrusiveList<Exchange, &Exchange::by_lateness>;
+
+  // exchange has just been sent for the first time, to this upstream.
+  void add(Exchange& exchange, std::uint32_t upstream) {
+    exchange.late_in = upstream;
+    list_of(upstream).push_back(exchange);
+  }
+  // It was late for its upstream and waits on.
+  void add_late(Exchange& exchange) {
+    exchange.late_in = 0;
+    very_late_.push_back(exchange);
+  }
+  void remove(Exchange& exchange) {
+    if (List::contains(exchange)) {
+      (exchange.late_in == 0 ? very_late_ : list_of(exchange.late_in)).remove(exchange);
+    }
+  }
+
+  // callback(std::uint32_t upstream, Exchange&) for the oldest of each upstream.
+  template <class Callback>
+  void for_each_front(Callback callback) const {
+    for (const auto& one : lists_) {
+      if (!one->list.empty()) callback(one->upstream, *one->list.front());
+    }
+  }
+  Exchange* oldest_late() const { return very_late_.front(); }
+
+ private:
+  struct Of {
+    std::uint32_t upstream;
+    List list;
+  };
+  // An upstream that is not configured any more leaves a few octets.
+  List& list_of(std::uint32_t upstream) {
+    for (const auto& one : lists_) {
+      if (one->upstream == upstream) return one->list;
+    }
+    std::erase_if(lists_, [](const auto& one) { return one->list.empty(); });
+    lists_.push_back(std::make_unique<Of>(Of{upstream, {}}));
+    return lists_.back()->list;
+  }
+
+  std::vector<std::unique_ptr<Of>> lists_;
+  List very_late_;
+};
+
+}  // namespace sotto
