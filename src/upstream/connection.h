@@ -96,6 +96,8 @@ class Connection final : public LinkEvents {
     return pipeline_.waiting(sent_before);
   }
 
+  // It was ready, and closed before anything was asked.
+  bool never_asked() const { return ready_ != Instant{} && sent_ == 0; }
   // Closed for its wrong answers, without ever having given a right one.
   bool only_wrong_answers() const { return answered_ == 0 && mismatches_ >= mismatches_max; }
   // How far it got; the state before it closed, once it has.
@@ -108,7 +110,7 @@ class Connection final : public LinkEvents {
   const LinkReady& link() const { return link_ready_; }
   Instant last_use() const { return last_use_; }
   // How long it had been idle when the queries were sent that nothing has been heard since.
-  Duration idle_before_silence() const { return unheard_since_ ? idle_before_ : Duration{0}; }
+  Duration idle_before_silence() const { return suspect() ? idle_before_ : Duration{0}; }
 
   // Only when usable(). The query leaves with flush().
   // anew: the first send of this exchange. No exchange: a query of our own.

@@ -206,7 +206,8 @@ void Pool::on_closed(Connection& connection, const LinkClosed& closed) {
   something_closed_ = true;
   for (const ExchangeId exchange : lost) events_->on_lost(connection, exchange, useful);
   const bool in_order = closed.kind == FailureKind::none && lost.empty();
-  if (in_order && useful && !closing_all_) keep_warm(endpoint);
+  const bool worked = useful || (connection.never_asked() && !turned_away);
+  if (in_order && worked && !closing_all_) keep_warm(endpoint);
   events_->on_change();
 }
 

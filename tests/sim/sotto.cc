@@ -78,9 +78,15 @@ const char* Sotto::miscounted() const {
   }
   const UpstreamCounters& sent = upstream_counters;
   const std::uint64_t ended = in_all({&sent.answered, &sent.lost, &sent.abandoned});
-  const std::uint64_t begun = in_all({&sent.sent, &sent.resent});
+  const std::uint64_t begun = in_all({&sent.sent, &sent.resent, &sent.hedged, &sent.probes});
   if (ended > begun) return "more ends than sends";
-  if (exchanges.in_progress() == 0 && ended != begun) return "sends";
+  std::uint64_t in_flight = 0;
+  for (const auto& upstream : pool.upstreams()) {
+    for (const auto& endpoint : upstream->endpoints) {
+      for (const auto& connection : endpoint->connections) in_flight += connection->outstanding();
+    }
+  }
+  if (exchanges.in_progress() == 0 && ended + in_flight != begun) return "sends";
   return nullptr;
 }
 
