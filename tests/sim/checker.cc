@@ -19,7 +19,7 @@ constexpr Duration timeout_slack = milliseconds{20};
 // Connections opened to one endpoint, beside those that take the place of one that was of use.
 constexpr std::size_t opened_per_second_max = 30;
 constexpr std::size_t opened_per_ten_seconds_max = 150;
-constexpr unsigned turns_per_millisecond_max = 300;
+constexpr unsigned turns_per_millisecond_max = 50;
 constexpr std::uint32_t stale_ttl_max = 30;  // RFC 8767 §4
 
 Duration in_seconds(std::uint32_t ttl) {
@@ -120,8 +120,8 @@ void Checker::on_sent(std::uint64_t flow, const Message& query) {
 void Checker::check_send_budget(const Known& known, unsigned upstream) {
   std::size_t charged = 0;
   for (const Send& send : known.sends) {
-    const Flow& flow = flows_.at(send.flow);
-    if (send.upstream == upstream && !(flow.ended && flow.heard > 0)) ++charged;
+    // What a connection that has been of use loses or keeps to itself is not held against it.
+    if (send.upstream == upstream && flows_.at(send.flow).heard == 0) ++charged;
   }
   if (known.sends.size() >= sends_max) fail("budget", "a query was sent once too often in all");
   if (charged >= sends_per_upstream_max) {
@@ -170,6 +170,9 @@ void Checker::on_response(std::size_t number, std::span<const std::uint8_t> octe
   if (asked.answered) fail("once", "a second response to " + text_of(asked.query));
   asked.answered = true;
   tally_.slowest = std::max(tally_.slowest, awake() - asked.awake);
+  if (settings_.promptly > 0 && awake() - asked.awake > milliseconds{settings_.promptly}) {
+    fail("prompt", "an answer late for no reason to " + text_of(asked.query));
+  }
   const auto response = read_message(octets);
   if (!response) {
     fail("right", "a response cannot be read");
@@ -252,13 +255,19 @@ void Checker::check_failure(const Asked& asked, const Message& response) {
     fail("reason", "SERVFAIL without a reason to " + text_of(asked.query));
   }
   // A failure is asked about elsewhere once, and then it is the answer.
-  const std::size_t said = known.refused_by.size();
-  if (said >= std::min<std::size_t>(2, settings_.upstreams.size()) && said > 0) return;
+  if (known.refused_by.size() >= 2) return;
+  for (const unsigned upstream : known.refused_by) {
+    const unsigned group = settings_.upstreams[upstream].group;
+    if (std::count_if(settings_.upstreams.begin(), settings_.upstreams.end(),
+                      [group](const auto& other) { return other.group == group; }) == 1) {
+      return;  // there is nobody else to ask
+    }
+  }
   if (settings_.never_fails) fail("success", "a failure to " + text_of(asked.query));
   if (asked.after_heal) fail("heal", "a failure after all was well to " + text_of(asked.query));
 }
 
-void Checker::on_turn() {
+void Checker::on_turn(bool idle) {
   while (oldest_unanswered_ < asked_.size() &&
          (asked_[oldest_unanswered_].answered || gone(oldest_unanswered_))) {
     ++oldest_unanswered_;
@@ -273,7 +282,8 @@ void Checker::on_turn() {
     turns_since_ = now_;
     turns_ = 0;
   }
-  if (++turns_ > turns_per_millisecond_max) fail("spin", "turn after turn with nothing to do");
+  if (idle) ++turns_;
+  if (turns_ > turns_per_millisecond_max) fail("spin", "turn after turn with nothing to do");
 }
 
 }  // namespace sotto::sim

@@ -62,8 +62,8 @@ class Checker {
   bool gone(std::size_t number) const;
   std::size_t unanswered() const;
 
-  // At the end of each turn.
-  void on_turn();
+  // At the end of each turn. idle: nothing but a timer had asked for it.
+  void on_turn(bool idle);
 
  private:
   struct Asked {
@@ -116,7 +116,7 @@ class Checker {
   std::map<unsigned, std::deque<Instant>> opened_;     // by endpoint, of the last ten seconds
   std::map<unsigned, std::deque<Instant>> fulfilled_;  // … when one ended that had been of use
   Instant turns_since_{};
-  unsigned turns_ = 0;  // within the millisecond since then
+  unsigned turns_ = 0;  // idle ones within the millisecond since then
 };
 
 }  // namespace sotto::sim

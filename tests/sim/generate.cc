@@ -11,7 +11,10 @@ namespace {
 
 constexpr unsigned popular_names = 30;
 constexpr unsigned fresh_names = 1'000;
+constexpr unsigned flood_names = 100'000;
 constexpr unsigned queries_max = 500;
+// More than one client may have waiting (waiting_per_client_max).
+constexpr unsigned flood_queries = 5'000;
 
 // What one faulty upstream may do while another one is well.
 constexpr Fault any_fault[] = {Fault::reset,
@@ -55,6 +58,17 @@ constexpr Fault brief_faults[] = {
     Fault::refuse,   Fault::slow_handshake, Fault::no_route,    Fault::no_resumption,
     Fault::reorder,  Fault::duplicate,      Fault::unasked,     Fault::formerr,
     Fault::slow,     Fault::keepalive_zero, Fault::zero_window, Fault::silence};
+// What sotto is told of, so that it need not wait to find out.
+constexpr Fault told_faults[] = {Fault::reset,    Fault::fin,           Fault::fin_after,
+                                 Fault::fin_idle, Fault::trickle,       Fault::duplicate,
+                                 Fault::unasked,  Fault::no_resumption, Fault::formerr,
+                                 Fault::reset,    Fault::keepalive_zero};
+constexpr Fault told_faults_elsewhere[] = {Fault::refuse,          Fault::no_route,
+                                           Fault::bad_certificate, Fault::reset_often,
+                                           Fault::fin_at_once,     Fault::other_question};
+// What leaves a query without an answer and without a word. A group is asked by itself: another one
+// does not make up for it.
+constexpr Fault swallowing_faults[] = {Fault::slow_answers, Fault::no_answers, Fault::swapped_ids};
 constexpr Fault vanishing_faults[] = {Fault::silence, Fault::no_route, Fault::connect_hole,
                                       Fault::refuse, Fault::handshake_hole};
 
@@ -65,18 +79,22 @@ class Generator {
   }
 
   Scenario generate() {
-    switch (dice_.below(4)) {
+    switch (dice_.below(5)) {
       case 0:
         one_upstream();
         break;
       case 1:
         chaos();
         break;
+      case 2:
+        nothing_untold();
+        break;
       default:
         one_is_well();
         break;
     }
     queries();
+    if (floods_) flood();
     std::stable_sort(scenario_.faults.begin(), scenario_.faults.end(),
                      [](const auto& left, const auto& right) { return left.at < right.at; });
     return std::move(scenario_);
@@ -107,6 +125,7 @@ class Generator {
       upstream.idle_close = one_in(4) ? between(1'000, 9'000) : 10'000;
       settings.upstreams.push_back(upstream);
     }
+    if (one_in(4)) settings.workers = 2;
     if (one_in(5)) settings.hedge = one_in(2) ? 0 : 20;
     if (one_in(6)) settings.keep_warm = 0;
     if (one_in(6)) settings.probe_interval = 5'000;
@@ -139,6 +158,8 @@ class Generator {
       case Fault::slow_answers:
       case Fault::no_answers:
         return between(1, 20);
+      case Fault::other_question:
+        return gently ? between(1, 20) : between(1, 100);
       default:
         return one_in(2) ? 100 : between(1, 100);
     }
@@ -175,7 +196,9 @@ class Generator {
           break;
         case 3:
           add_host_fault(Fault::reload, at, 0,
-                         other == kept ? reload_reversed : reload_without + other);
+                         other == kept
+                             ? reload_reversed
+                             : pick(std::array{reload_without, reload_unresolved}) + other);
           add_host_fault(Fault::reload, at + between(100, 5'000), 0, reload_unchanged);
           break;
         default:
@@ -192,10 +215,37 @@ class Generator {
     const unsigned well = between(0, upstreams - 1);
     for (unsigned count = between(1, 8); count > 0; --count) {
       const unsigned endpoint = between(0, scenario_.settings.endpoint_count() - 1);
-      if (scenario_.settings.upstream_of(endpoint) == well) continue;
-      add_fault(pick(any_fault), endpoint, between(0, horizon_), between(100, 8'000), false);
+      const Settings& settings = scenario_.settings;
+      const unsigned upstream = settings.upstream_of(endpoint);
+      if (upstream == well) continue;
+      Fault fault = pick(any_fault);
+      const bool alone = settings.upstreams[upstream].group != settings.upstreams[well].group;
+      if (alone &&
+          std::count(std::begin(swallowing_faults), std::end(swallowing_faults), fault) > 0)
+        fault = Fault::silence;
+      add_fault(fault, endpoint, between(0, horizon_), between(100, 8'000), false);
     }
     harmless_events(well);
+  }
+
+  void nothing_untold() {
+    const unsigned upstreams = between(1, 3);
+    settings(upstreams, 1);
+    Settings& settings = scenario_.settings;
+    settings.never_fails = true;
+    unsigned farthest = 0;
+    for (const UpstreamSetting& upstream : settings.upstreams) {
+      farthest = std::max(farthest, upstream.latency + upstream.jitter);
+    }
+    // A handshake or two, and the pauses between attempts to connect.
+    settings.promptly = 800 + 20 * farthest;
+    const unsigned well = between(0, upstreams - 1);
+    for (unsigned count = between(1, 6); count > 0; --count) {
+      const unsigned endpoint = between(0, settings.endpoint_count() - 1);
+      const bool elsewhere = settings.upstream_of(endpoint) != well && one_in(3);
+      add_fault(elsewhere ? pick(told_faults_elsewhere) : pick(told_faults), endpoint,
+                between(0, horizon_), between(100, 3'000), true);
+    }
   }
 
   void one_upstream() {
@@ -235,6 +285,18 @@ class Generator {
       add_host_fault(Fault::suspend, between(500, horizon_), between(1'000, 600'000), 0);
     }
     harmless_events(between(0, upstreams - 1));
+    floods_ = one_in(30);
+  }
+
+  // One client asks more than it may have waiting.
+  void flood() {
+    const unsigned begin = between(0, horizon_);
+    for (unsigned count = 0; count < flood_queries; ++count) {
+      scenario_.queries.push_back(
+          {.at = begin + count / 5, .client = 9, .name = flood_names + count, .type = 1});
+    }
+    std::stable_sort(scenario_.queries.begin(), scenario_.queries.end(),
+                     [](const auto& left, const auto& right) { return left.at < right.at; });
   }
 
   void queries() {
@@ -257,6 +319,7 @@ class Generator {
   Random dice_;
   Scenario scenario_;
   unsigned horizon_ = 0;
+  bool floods_ = false;
 };
 
 }  // namespace

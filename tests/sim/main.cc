@@ -100,21 +100,24 @@ bool read_arguments(const std::vector<std::string_view>& words, Arguments& argum
   return true;
 }
 
-void print_trace(const RunResult& result) {
-  for (const std::string& line : result.trace) std::cout << line << '\n';
+void print_trace(const RunResult& result, std::ostream& out) {
+  for (const std::string& line : result.trace) out << line << '\n';
 }
 
+// In one piece, as others may be writing to the same place.
 void report(std::uint64_t seed, const Scenario& scenario, const RunResult& result,
             const Arguments& arguments) {
-  std::cout << "FAILED seed " << seed << ": " << result.failure->invariant << ": "
-            << result.failure->text << '\n';
-  if (!arguments.shrinks) return;
-  const RunOptions options{.plant = arguments.plant, .trace_lines = 100};
-  const Shrunk shrunk = shrink(scenario, options);
-  std::cout << "-- after " << shrunk.runs << " runs: " << shrunk.result.failure->text << '\n'
-            << to_text(shrunk.scenario) << "-- its last events\n";
-  print_trace(shrunk.result);
-  std::cout << std::flush;
+  std::ostringstream out;
+  out << "FAILED seed " << seed << ": " << result.failure->invariant << ": " << result.failure->text
+      << '\n';
+  if (arguments.shrinks) {
+    const RunOptions options{.plant = arguments.plant, .trace_lines = 100};
+    const Shrunk shrunk = shrink(scenario, options);
+    out << "-- after " << shrunk.runs << " runs: " << shrunk.result.failure->text << '\n'
+        << to_text(shrunk.scenario) << "-- its last events\n";
+    print_trace(shrunk.result, out);
+  }
+  std::cout << out.str() << std::flush;
 }
 
 int run_seeds(const Arguments& arguments) {
@@ -137,7 +140,7 @@ int run_seeds(const Arguments& arguments) {
     tally.add(result.tally);
     if (arguments.trace) {
       std::cout << to_text(scenario);
-      print_trace(result);
+      print_trace(result, std::cout);
       std::cout << "trace hash " << result.hash << '\n';
     }
     if (!result.failure) continue;
@@ -171,7 +174,7 @@ int replay(const Arguments& arguments) {
   }
   const RunResult result =
       run(*scenario, {.plant = arguments.plant, .trace_lines = trace_lines_max});
-  if (arguments.trace) print_trace(result);
+  if (arguments.trace) print_trace(result, std::cout);
   if (!result.failure) return 0;
   report(scenario->settings.seed, *scenario, result, arguments);
   return 1;

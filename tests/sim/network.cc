@@ -47,7 +47,11 @@ Network::Network(const Parts& parts)
       trace_(parts.trace),
       noise_(parts.noise),
       match_by_id_only_(parts.match_by_id_only),
-      servers_(settings_.endpoint_count(), Server(noise_, now_)) {}
+      servers_(settings_.endpoint_count(), Server(noise_, now_)) {
+  for (unsigned worker = 0; worker < settings_.workers; ++worker) {
+    openers_.emplace_back(*this, worker);
+  }
+}
 
 Network::Flow* Network::find(std::uint64_t id) {
   const auto found = flows_.find(id);
@@ -73,12 +77,14 @@ Duration Network::one_way(unsigned endpoint) {
 
 // --- connecting ---------------------------------------------------------------------------------
 
-std::unique_ptr<Link> Network::open(const EndpointSpec& endpoint, LinkEvents& events) {
+std::unique_ptr<Link> Network::open(unsigned worker, const EndpointSpec& endpoint,
+                                    LinkEvents& events) {
   const std::uint64_t id = next_id_++;
   const unsigned number = endpoint.identity.endpoint.port - unsigned{first_port};
   checker_.on_open(id, number);
   auto flow = std::make_unique<Flow>();
   flow->endpoint = number;
+  flow->worker = worker;
   flow->events = &events;
   flow->began = now_;
   flows_.emplace(id, std::move(flow));
@@ -92,7 +98,7 @@ std::unique_ptr<Link> Network::open(const EndpointSpec& endpoint, LinkEvents& ev
   return std::make_unique<FlowLink>(*this, id);
 }
 
-std::string Network::path_to(const EndpointSpec& endpoint) {
+std::string Network::path_to(const EndpointSpec& endpoint) const {
   const unsigned number = endpoint.identity.endpoint.port - unsigned{first_port};
   if (servers_[number].conditions.on(Fault::no_route, now_)) return "";
   return "192.0.2." + std::to_string(local_address_);
@@ -117,7 +123,7 @@ void Network::connect(std::uint64_t id, unsigned attempt) {
   }
   queue_.at(now_ + handshake, [this, id] { finish_handshake(id); });
   trace_.note("TCP connected", id);
-  flow->events->on_tcp_connected();
+  tell(*flow).on_tcp_connected();
 }
 
 void Network::finish_handshake(std::uint64_t id) {
@@ -145,17 +151,17 @@ void Network::finish_handshake(std::uint64_t id) {
   LinkReady ready;
   ready.resumed = resumed;
   ready.description = "simulated";
-  flow->events->on_link_ready(ready);
+  tell(*flow).on_link_ready(ready);
 }
 
 void Network::end(std::uint64_t id, FailureKind kind, const char* reason) {
   const auto found = flows_.find(id);
   if (found == flows_.end()) return;
-  LinkEvents* events = found->second->events;
+  LinkEvents& events = tell(*found->second);
   trace_.note(reason, id);
   flows_.erase(found);
   checker_.on_flow_ended(id);
-  events->on_link_closed({kind, reason, true});
+  events.on_link_closed({kind, reason, true});
 }
 
 // --- octets -------------------------------------------------------------------------------------
@@ -306,9 +312,9 @@ void Network::deliver_down(std::uint64_t id, Flow& flow, const Octets& octets) {
     checker_.on_heard(id, *query, right ? &*answer : nullptr);
     flow.unanswered.erase(asked);
   }
-  LinkEvents* events = flow.events;
-  std::memcpy(events->plaintext_space(octets.size()).data(), octets.data(), octets.size());
-  events->on_plaintext(octets.size());
+  LinkEvents& events = tell(flow);
+  std::memcpy(events.plaintext_space(octets.size()).data(), octets.data(), octets.size());
+  events.on_plaintext(octets.size());
 }
 
 // --- what servers and the network do of themselves ----------------------------------------------

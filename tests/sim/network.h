@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -24,7 +25,7 @@ namespace sotto::sim {
 // The endpoints' port numbers tell them apart.
 inline constexpr std::uint16_t first_port = 1'000;
 
-class Network final : public LinkOpener {
+class Network {
  public:
   struct Parts {
     EventQueue& queue;
@@ -43,9 +44,10 @@ class Network final : public LinkOpener {
   void begin(const FaultEntry& entry);
   std::size_t connections() const { return flows_.size(); }
 
-  // LinkOpener
-  std::unique_ptr<Link> open(const EndpointSpec& endpoint, LinkEvents& events) override;
-  std::string path_to(const EndpointSpec& endpoint) override;
+  // By which a worker opens its connections; valid as long as this object.
+  LinkOpener& opener_of(unsigned worker) { return openers_[worker]; }
+  // The workers that were told something since the last call, as bits.
+  unsigned take_told() { return std::exchange(told_, 0U); }
 
  private:
   struct Segment {
@@ -59,6 +61,7 @@ class Network final : public LinkOpener {
   };
   struct Flow {
     unsigned endpoint = 0;
+    unsigned worker = 0;
     LinkEvents* events = nullptr;
     Instant began{};
     bool ready = false;
@@ -74,6 +77,28 @@ class Network final : public LinkOpener {
     Octets kept;           // see Server::respond()
   };
   class FlowLink;
+  class Opener final : public LinkOpener {
+   public:
+    Opener(Network& network, unsigned worker) : network_(network), worker_(worker) {}
+    std::unique_ptr<Link> open(const EndpointSpec& endpoint, LinkEvents& events) override {
+      return network_.open(worker_, endpoint, events);
+    }
+    std::string path_to(const EndpointSpec& endpoint) override {
+      return network_.path_to(endpoint);
+    }
+
+   private:
+    Network& network_;
+    const unsigned worker_;
+  };
+
+  std::unique_ptr<Link> open(unsigned worker, const EndpointSpec& endpoint, LinkEvents& events);
+  std::string path_to(const EndpointSpec& endpoint) const;
+  // Before every call.
+  LinkEvents& tell(const Flow& flow) {
+    told_ |= 1U << flow.worker;
+    return *flow.events;
+  }
 
   Flow* find(std::uint64_t id);
   Server& server_of(const Flow& flow) { return servers_[flow.endpoint]; }
@@ -106,6 +131,8 @@ class Network final : public LinkOpener {
   Trace& trace_;
   Random& noise_;
   const bool match_by_id_only_;
+  std::deque<Opener> openers_;  // by worker
+  unsigned told_ = 0;
   std::vector<Server> servers_;
   std::set<unsigned> tickets_;  // endpoints a session with can be resumed
   std::map<std::uint64_t, std::unique_ptr<Flow>> flows_;

@@ -33,6 +33,8 @@ bool read_fields(std::istringstream& line, const Fields& fields) {
 bool read_settings(std::istringstream& line, Settings& settings) {
   return read_fields(line, {{"seed", into(settings.seed)},
                             {"never_fails", into(settings.never_fails)},
+                            {"promptly", into(settings.promptly)},
+                            {"workers", into(settings.workers)},
                             {"hedge", into(settings.hedge)},
                             {"timeout", into(settings.timeout)},
                             {"keep_warm", into(settings.keep_warm)},
@@ -79,7 +81,10 @@ bool read_fault(std::istringstream& line, Scenario& scenario) {
 bool read_line(std::istringstream& line, Scenario& scenario) {
   std::string kind;
   if (!(line >> kind) || kind.front() == '#') return true;
-  if (kind == "settings") return read_settings(line, scenario.settings);
+  if (kind == "settings") {
+    const unsigned& workers = scenario.settings.workers;
+    return read_settings(line, scenario.settings) && workers > 0 && workers <= workers_max;
+  }
   if (kind == "group") {
     unsigned selection = 0;
     return read_fields(line, {{"selection", into(selection)}}) && selection < selections &&
@@ -109,6 +114,7 @@ std::string to_text(const Scenario& scenario) {
   const Settings& settings = scenario.settings;
   std::ostringstream out;
   out << "settings seed=" << settings.seed << " never_fails=" << settings.never_fails
+      << " promptly=" << settings.promptly << " workers=" << settings.workers
       << " hedge=" << settings.hedge << " timeout=" << settings.timeout
       << " keep_warm=" << settings.keep_warm << " probe_interval=" << settings.probe_interval
       << " stale=" << settings.stale << " prefetch=" << settings.prefetch

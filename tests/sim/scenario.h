@@ -12,6 +12,8 @@
 
 namespace sotto::sim {
 
+inline constexpr unsigned workers_max = 4;
+
 // Times are in milliseconds.
 struct UpstreamSetting {
   unsigned group = 0;
@@ -30,8 +32,12 @@ struct Settings {
   // One upstream, or what is said of the faults, lets every query succeed at all times; else
   // queries need succeed only from two seconds after the last fault on.
   bool never_fails = false;
+  // Every response comes within so long, as nothing goes wrong that sotto is not told of; 0: no
+  // such thing is expected.
+  unsigned promptly = 0;
   std::vector<unsigned> groups = {0};  // each one's selection
   std::vector<UpstreamSetting> upstreams;
+  unsigned workers = 1;
   unsigned hedge = 5;           // percent of queries
   unsigned timeout = 4'500;     // of a query
   unsigned keep_warm = 30'000;  // 0: no

@@ -70,6 +70,8 @@ class Shrinker {
       if (probes >= best_.scenario.settings.probes) break;
       attempt([&](Scenario& it) { it.settings.probes = probes; });
     }
+    attempt([&](Scenario& it) { it.settings.promptly = standard.promptly; });
+    attempt([&](Scenario& it) { it.settings.workers = standard.workers; });
     attempt([&](Scenario& it) { it.settings.hedge = standard.hedge; });
     attempt([&](Scenario& it) { it.settings.keep_warm = standard.keep_warm; });
     attempt([&](Scenario& it) { it.settings.probe_interval = standard.probe_interval; });

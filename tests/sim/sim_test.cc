@@ -96,9 +96,10 @@ std::optional<std::uint64_t> seed_that_finds(const PlantCase& planted, std::uint
 TEST(Simulation, FindsWhatIsPlantedAndMakesItSmall) {
   const PlantCase cases[] = {
       {Plant::matches_by_id, "right"},
+      {Plant::forgets_lost, "prompt"},
   };
   for (const PlantCase& planted : cases) {
-    const auto seed = seed_that_finds(planted, 100);
+    const auto seed = seed_that_finds(planted, 500);
     ASSERT_TRUE(seed) << planted.invariant;
     const Shrunk shrunk = shrink(generate(*seed), {.plant = planted.plant});
     ASSERT_TRUE(shrunk.result.failure);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <memory>
+#include <vector>
 
 #include "dns/wire.h"
 #include "oracle.h"
@@ -21,6 +23,7 @@ constexpr Duration heal_interval = milliseconds{150};
 constexpr unsigned heal_names = 1'000'000;
 // How long after the last query everything has come to rest.
 constexpr Duration rest_time = seconds{90};
+constexpr unsigned all_workers = ~0U;
 // What a turn takes, at the least.
 constexpr Duration turn_time = std::chrono::microseconds{1};
 constexpr unsigned turns_at_rest_max = 2'000;
@@ -63,8 +66,10 @@ class Simulation final : public ResponseSink {
   void sleep(Duration time);
   void expect_heal();
   void run_until(Instant limit);
-  void end_turn();
+  void end_turns(bool idle);
+  void end_turn(unsigned number);
   void check_rest();
+  Instant next_timer() const;
 
   const Scenario& scenario_;
   const RunOptions options_;
@@ -75,12 +80,18 @@ class Simulation final : public ResponseSink {
   Checker checker_;
   Network network_;
   Sotto sotto_;
-  Forgetful forgetful_;
+  std::vector<std::unique_ptr<Forgetful>> forgetful_;
 
-  Instant timer_ = never;        // when the loop's timer fires
-  Instant timer_armed_ = never;  // what it was set for, by the clock that goes on in sleep
+  // Of a worker's loop.
+  struct Timer {
+    Instant fires = never;
+    Instant armed = never;  // what it was set for, by the clock that goes on in sleep
+  };
+  std::vector<Timer> timers_;
+  unsigned awake_ = 0;  // the workers whose turn it is, as bits
   Instant faults_end_ = start;
   Instant last_query_ = start;
+  bool races_ = false;  // some group asks all of its upstreams, at times at least
   std::uint64_t turns_ = 0;
   std::array<std::uint8_t, message_octets_max> response_{};
 };
@@ -99,12 +110,19 @@ Simulation::Simulation(const Scenario& scenario, const RunOptions& options)
                 .noise = noise_,
                 .match_by_id_only = options.plant == Plant::matches_by_id}),
       sotto_(scenario.settings, network_, now_, trace_),
-      forgetful_(sotto_.exchanges) {
-  if (options.plant == Plant::forgets_lost) sotto_.pool.set_events(forgetful_);
+      timers_(scenario.settings.workers) {
+  if (options.plant != Plant::forgets_lost) return;
+  for (const auto& worker : sotto_.workers) {
+    forgetful_.push_back(std::make_unique<Forgetful>(worker->exchanges));
+    worker->pool.set_events(*forgetful_.back());
+  }
 }
 
 void Simulation::schedule() {
   checker_.on_configured(sotto_.configure(reload_unchanged));
+  constexpr unsigned all = static_cast<unsigned>(Selection::all);
+  const auto& groups = scenario_.settings.groups;
+  races_ = std::find(groups.begin(), groups.end(), all) != groups.end();
   for (const QueryEntry& entry : scenario_.queries) {
     queue_.at(start + milliseconds{entry.at}, [this, &entry] { ask(entry); });
     last_query_ = std::max(last_query_, start + milliseconds{entry.at});
@@ -112,6 +130,7 @@ void Simulation::schedule() {
   for (const FaultEntry& entry : scenario_.faults) {
     const Instant at = start + milliseconds{entry.at};
     faults_end_ = std::max(faults_end_, at);
+    if (entry.fault == Fault::reload && entry.amount == reload_selection + all) races_ = true;
     queue_.at(at, [this, &entry] { begin(entry); });
   }
   queue_.at(faults_end_, [this] { expect_heal(); });
@@ -135,15 +154,18 @@ void Simulation::ask(const QueryEntry& entry) {
   const std::size_t number = checker_.asked(entry, query);
   last_query_ = std::max(last_query_, now_);
 
+  const unsigned number_of_worker = entry.client % scenario_.settings.workers;
+  awake_ |= 1U << number_of_worker;
+  Forwarder& forwarder = sotto_.workers[number_of_worker]->forwarder;
   const std::array<std::uint8_t, 4> address = {127, 0, 0, static_cast<std::uint8_t>(entry.client)};
   const Client client{.address = address, .datagram = entry.leaves == 0};
-  const auto now = sotto_.forwarder.answer_now(client, message, response_);
+  const auto now = forwarder.answer_now(client, message, response_);
   switch (now.outcome) {
     case Forwarder::Outcome::answered:
       checker_.on_response(number, std::span(response_).first(now.octets));
       break;
     case Forwarder::Outcome::pending:
-      sotto_.forwarder.forward({.sink = this, .path = {}, .connection = number});
+      forwarder.forward({.sink = this, .path = {}, .connection = number});
       break;
     case Forwarder::Outcome::drop:
       checker_.fail("once", "a query was dropped");
@@ -169,9 +191,20 @@ void Simulation::begin(const FaultEntry& entry) {
     case Fault::suspend:
     case Fault::pause:
       sleep(milliseconds{entry.duration});
+      // The clock that shows the time of day has jumped.
+      if (entry.fault == Fault::pause) break;
+      for (const auto& worker : sotto_.workers) worker->pool.on_clock_change();
+      awake_ = all_workers;
+      break;
+    case Fault::network_change:
+      network_.begin(entry);
+      if (entry.amount != 0) break;
+      for (const auto& worker : sotto_.workers) worker->pool.on_network_change();
+      awake_ = all_workers;
       break;
     case Fault::reload:
       checker_.on_configured(sotto_.configure(entry.amount));
+      awake_ = all_workers;
       break;
     case Fault::flush:
       sotto_.cache.flush();
@@ -185,7 +218,9 @@ void Simulation::begin(const FaultEntry& entry) {
 // What would have happened meanwhile happens right after; timers count only time awake.
 void Simulation::sleep(Duration time) {
   now_ += time;
-  if (timer_ != never) timer_ += time;
+  for (Timer& timer : timers_) {
+    if (timer.fires != never) timer.fires += time;
+  }
   checker_.on_slept(time);
 }
 
@@ -207,27 +242,47 @@ void Simulation::expect_heal() {
 
 // As transport/loop_io: all that is ready is handled, then the turn ends, and the timer is set anew
 // if it would fire too late.
-void Simulation::end_turn() {
+void Simulation::end_turn(unsigned number) {
   ++turns_;
-  sotto_.turn.tell_deadlines();
-  sotto_.turn.send();
-  const Instant deadline = sotto_.turn.next_deadline();
-  if (deadline < timer_armed_ || timer_armed_ <= now_) {
-    timer_armed_ = deadline;
-    timer_ = deadline == never ? never : std::max(deadline, now_);
+  Worker& worker = *sotto_.workers[number];
+  Timer& timer = timers_[number];
+  worker.turn.tell_deadlines();
+  worker.turn.send();
+  const Instant deadline = worker.turn.next_deadline();
+  if (deadline < timer.armed || timer.armed <= now_) {
+    timer.armed = deadline;
+    timer.fires = deadline == never ? never : std::max(deadline, now_);
   }
-  checker_.on_turn();
-  if (const char* what = sotto_.miscounted()) checker_.fail("counters", what);
+  if (const char* what = worker.miscounted(false)) checker_.fail("counters", what);
+}
+
+// Of the workers for whom something happened.
+void Simulation::end_turns(bool idle) {
+  awake_ |= network_.take_told();
+  for (unsigned number = 0; number < timers_.size(); ++number) {
+    Timer& timer = timers_[number];
+    const bool fires = timer.fires <= now_;
+    if (fires) timer.fires = timer.armed = never;
+    if (fires || (awake_ >> number & 1U) != 0) end_turn(number);
+  }
+  awake_ = 0;
+  checker_.on_turn(idle);
+}
+
+Instant Simulation::next_timer() const {
+  Instant next = never;
+  for (const Timer& timer : timers_) next = std::min(next, timer.fires);
+  return next;
 }
 
 void Simulation::run_until(Instant limit) {
   while (!checker_.failure()) {
-    const Instant next = std::min(queue_.next(), timer_);
+    const Instant next = std::min(queue_.next(), next_timer());
     if (next > limit) break;
     now_ = std::max(now_ + turn_time, next);
-    if (timer_ <= now_) timer_ = timer_armed_ = never;
+    const bool idle = queue_.next() > now_;
     queue_.run_due(now_);
-    end_turn();
+    end_turns(idle);
   }
   now_ = std::max(now_, limit);
 }
@@ -238,6 +293,10 @@ void Simulation::check_rest() {
   if (const char* what = sotto_.left_over()) checker_.fail("state", what);
   const bool probing = scenario_.settings.probe_interval > 0;
   if (network_.connections() > 0 && !probing) checker_.fail("state", "connections left at rest");
+  for (const auto& worker : sotto_.workers) {
+    if (const char* what = worker->miscounted(!probing)) checker_.fail("counters", what);
+    if (!races_ && worker->overspent()) checker_.fail("budget", "too many hedges");
+  }
   const std::uint64_t before = turns_;
   run_until(now_ + seconds{60});
   if (turns_ - before > turns_at_rest_max) checker_.fail("spin", "turns although nothing happens");
@@ -245,7 +304,8 @@ void Simulation::check_rest() {
 
 RunResult Simulation::play() {
   schedule();
-  end_turn();
+  awake_ = all_workers;
+  end_turns(false);
   // Time asleep moves the end away.
   while (!checker_.failure() && now_ < std::max(last_query_, faults_end_) + rest_time) {
     run_until(std::max(last_query_, faults_end_) + rest_time);
