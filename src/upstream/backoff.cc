@@ -16,9 +16,11 @@ Duration with_jitter(Duration delay, Random& random) {
 bool Backoff::begin_attempt(Instant now, bool fresh, Random& random) {
   if (!failing()) return true;
   const bool due = now >= next_attempt_;
-  if (!due && !(fresh && now - last_attempt_ >= attempt_interval_min)) return false;
+  const Duration interval =
+      kind_ == FailureKind::authentication ? attempt_interval_authentication : attempt_interval_min;
+  if (!due && !(fresh && now - last_attempt_ >= interval)) return false;
   last_attempt_ = now;
-  next_attempt_ = now + with_jitter(std::max(delay_, attempt_interval_min), random);
+  next_attempt_ = now + with_jitter(std::max(delay_, interval), random);
   return true;
 }
 

@@ -30,6 +30,8 @@ inline constexpr Duration backoff_authentication_first = std::chrono::seconds{1}
 inline constexpr Duration backoff_authentication_max = std::chrono::seconds{10};
 // A new exchange need not wait for the back-off if nobody has tried for this long.
 inline constexpr Duration attempt_interval_min = std::chrono::milliseconds{100};
+// … or, where nobody was who they should be, for this long.
+inline constexpr Duration attempt_interval_authentication = std::chrono::milliseconds{500};
 
 // The decision alone; not thread-safe.
 class Backoff {

@@ -37,7 +37,7 @@ PipelineSlotId Connection::send(ExchangeId exchange, const Question& question, Q
 
 bool Connection::abandon(PipelineSlotId slot) {
   if (state_ == State::closed || !pipeline_.abandon(slot)) return false;
-  if (pipeline_.outstanding() == 0) unheard_since_.reset();  // nothing is owed
+  if (unheard_since_) unheard_since_ = pipeline_.oldest_unheard();
   if (state_ == State::ready && pipeline_.abandoned() >= pipeline_abandoned_max) drain();
   close_if_done();
   return true;
@@ -190,17 +190,33 @@ std::span<std::uint8_t> Connection::plaintext_space(std::size_t at_least) {
 void Connection::on_plaintext(std::size_t count) {
   if (state_ == State::closed || count == 0) return;
   framer_.filled(count);
-  unheard_since_.reset();
   heard_in_time_ = !suspect();
-  if (suspect()) {
-    suspect_since_.reset();
-    events_.on_unsuspected(*this);
-  }
+  bool whole = false;
   while (state_ != State::closed) {
     const auto message = framer_.next();
     if (!message) break;
+    whole = true;
     receive(*message);
   }
+  if (state_ == State::closed) return;
+  if (whole) {
+    unheard_since_ = pipeline_.oldest_unheard();
+  } else if (unheard_since_) {
+    unheard_since_ = now_;  // a long answer is on its way
+  }
+  note_heard(whole);
+}
+
+// Answers to what was asked long ago, on a path that is stuck, do not say that what is asked now
+// would be answered.
+void Connection::note_heard(bool whole) {
+  if (!suspect()) return;
+  if (whole && unheard_since_) {
+    suspect_since_ = now_;
+    return;
+  }
+  suspect_since_.reset();
+  events_.on_unsuspected(*this);
 }
 
 void Connection::receive(std::span<const std::uint8_t> message) {

@@ -109,6 +109,8 @@ class Connection final : public LinkEvents {
   Duration handshake_time() const { return ready_ == Instant{} ? Duration{} : ready_ - connected_; }
   const LinkReady& link() const { return link_ready_; }
   Instant last_use() const { return last_use_; }
+  // Has nothing been heard yet that was asked no earlier than this?
+  bool silent_since(Instant asked) const { return unheard_since_ && *unheard_since_ <= asked; }
   // How long it had been idle when the queries were sent that nothing has been heard since.
   Duration idle_before_silence() const { return suspect() ? idle_before_ : Duration{0}; }
 
@@ -150,6 +152,7 @@ class Connection final : public LinkEvents {
                   : unheard_since_ && now_ >= *unheard_since_ + slept_min;
   }
   void become_closed();
+  void note_heard(bool whole);
 
   const ConnectionId id_;
   Endpoint& endpoint_;
@@ -169,7 +172,7 @@ class Connection final : public LinkEvents {
   Instant connected_{};
   Instant ready_{};
   Instant last_use_;                      // ready, a query sent or an answer received
-  std::optional<Instant> unheard_since_;  // the first query written since octets last arrived
+  std::optional<Instant> unheard_since_;  // see Pipeline::oldest_unheard()
   Duration idle_before_{0};               // … and how long nothing had been asked before it
   std::optional<Instant> stray_since_;    // an answer that could be anybody's came first
   std::optional<Instant> suspect_since_;

@@ -122,9 +122,7 @@ void Exchanges::race(Exchange& exchange) {
 // How long an answer from there may take before another is asked too, or the same once more.
 Duration Exchanges::patience_with(std::uint32_t id) const {
   const Upstream* upstream = pool_.find_upstream(id);
-  if (upstream == nullptr || pool_.hedge_percent() == 0 || !pool_.has_alternative(id)) {
-    return lost_after;
-  }
+  if (upstream == nullptr || pool_.hedge_percent() == 0) return lost_after;
   const Duration p95 = upstream->latency.p95();
   return p95 == Duration{0} ? hedge_after_unknown : std::clamp(p95, hedge_after_min, lost_after);
 }
@@ -149,8 +147,8 @@ void Exchanges::hedge(Exchange& exchange) {
   const bool may = pool_.hedge_percent() > 0 && exchange.sends < sends_max &&
                    exchange.has(Attempt::State::active) && !exchange.bad_answer &&
                    !exchange.cancelled;
-  if (!may || !pool_.has_alternative(exchange.tried().front().upstream)) return;
-  Connection* another = pool_.pick_another(exchange);
+  if (!may) return;
+  Connection* another = pool_.pick_for_late(exchange);
   if (another == nullptr) return;
   if (hedge_budget_.take()) {
     send(exchange, *another, Pool::Sending::hedge);
@@ -324,6 +322,7 @@ void Exchanges::on_response(Connection& connection, const Pipeline::Match& match
   if (attempt == nullptr) return;
   attempt->state = mismatched ? Attempt::State::suspect : Attempt::State::over;
   if (mismatched) {
+    attempt->charged = false;  // it works, if badly
     ask_again(exchange);
     return;
   }
@@ -334,6 +333,7 @@ void Exchanges::on_response(Connection& connection, const Pipeline::Match& match
   if (match.verdict == Pipeline::Verdict::formerr ||
       !rewrite_response(message, exchange.question, answer_)) {
     pool_.note_malformed(connection);
+    attempt->charged = false;
     ask_again(exchange);
     return;
   }

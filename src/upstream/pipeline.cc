@@ -28,6 +28,7 @@ PipelineSlotId Pipeline::add(ExchangeId exchange, const Question& question, cons
   slot.sequence = next_sequence_++;
   slot.id = id;
   by_id_.insert(id, slot_id);
+  unheard_.push_back(slot_id);
 
   const std::size_t begin = output.size();
   output.resize(begin + stream_length_octets + upstream_query_octets_max);
@@ -50,12 +51,14 @@ Pipeline::Match Pipeline::receive(std::span<const std::uint8_t> message) {
   if (long_enough && (flags & flag::response) != 0) {
     if (slot.question.matches(message)) {
       if (slot.abandoned) match.verdict = Verdict::late;
+      newest_answered_ = std::max(newest_answered_, slot.sent);
       release(*slot_id);
       return match;
     }
     if (message.size() == header_octets && (flags & flag::rcode_mask) == rcode::formerr &&
         !slot.abandoned) {
       match.verdict = Verdict::formerr;
+      newest_answered_ = std::max(newest_answered_, slot.sent);
       release(*slot_id);
       return match;
     }
@@ -75,6 +78,15 @@ Pipeline::Match Pipeline::stray(std::span<const std::uint8_t> message) {
     match = {Verdict::mismatched, slot.exchange, slot.sent, id};
   });
   return match;
+}
+
+std::optional<Instant> Pipeline::oldest_unheard() {
+  while (!unheard_.empty()) {
+    const Slot* slot = slots_.find(unheard_.front());
+    if (slot != nullptr && !slot->abandoned && slot->sent > newest_answered_) return slot->sent;
+    unheard_.pop_front();  // for good: what was answered can only become younger
+  }
+  return std::nullopt;
 }
 
 bool Pipeline::abandon(PipelineSlotId slot_id) {

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -53,6 +55,10 @@ class Pipeline {
   // message: without its length. Frees the ID if the response is final for it.
   Match receive(std::span<const std::uint8_t> message);
 
+  // When the oldest query was added that somebody waits for and that is younger than every query
+  // answered so far: whether it got through, no answer tells. Nothing if there is none.
+  std::optional<Instant> oldest_unheard();
+
   // The exchange no longer waits for this attempt; its ID stays taken until answered.
   // False for a slot that is stale or abandoned already.
   bool abandon(PipelineSlotId slot);
@@ -78,6 +84,8 @@ class Pipeline {
   Match stray(std::span<const std::uint8_t> message);
 
   Slots slots_;
+  std::deque<PipelineSlotId> unheard_;  // in the order they were added; some are over
+  Instant newest_answered_{};           // when the query was added
   ProbeTable<PipelineSlotId> by_id_;
   std::size_t abandoned_ = 0;
   std::uint64_t next_sequence_ = 0;

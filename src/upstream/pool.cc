@@ -140,6 +140,25 @@ Connection* Pool::pick_another(const Exchange& exchange) {
   return nullptr;
 }
 
+Connection* Pool::pick_for_late(const Exchange& exchange) {
+  const Attempt& first = exchange.tried().front();
+  if (has_alternative(first.upstream)) return pick_another(exchange);
+  const Connection* silent = find(first.id.connection);
+  if (silent == nullptr || !silent->silent_since(exchange.asked)) return nullptr;
+  // A slow answer among others is the question's fault; silence may be the path's.
+  Endpoint& endpoint = silent->endpoint();
+  for (const auto& connection : endpoint.connections) {
+    const bool other = connection.get() != silent && !connection->silent_since(exchange.asked);
+    if (other && connection->usable(endpoint.in_flight_max)) return connection.get();
+  }
+  const Upstream& upstream = *endpoint.upstream;
+  const bool works = !endpoint.known_failing && !endpoint.backoff->snapshot().failing();
+  if (works && !endpoint.opening() && upstream.connection_count() < connections_per_upstream_max) {
+    open(endpoint);  // for the next one
+  }
+  return nullptr;
+}
+
 const Upstream* Pool::find_upstream(std::uint32_t id) const {
   for (const auto& upstream : upstreams_) {
     if (upstream->id == id) return upstream.get();

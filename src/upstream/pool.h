@@ -105,9 +105,12 @@ class Pool final : public ConnectionEvents {
   // A connection for one more query of this exchange; opens connections as needed. waiting: how
   // many exchanges wait for a connection.
   Pick pick(const Exchange& exchange, bool fresh, std::size_t waiting);
-  // One more upstream of the group that this exchange's query was sent to, that works and has not
-  // been asked for it; null without one.
+  // For a query that was sent once: a connection to one more upstream of its group that works and
+  // has not been asked; null without one.
   Connection* pick_another(const Exchange& exchange);
+  // … or, where there is no other, another connection to the same one, if the first has been silent
+  // since.
+  Connection* pick_for_late(const Exchange& exchange);
   // Is there more than one upstream in this one's group?
   bool has_alternative(std::uint32_t upstream) const;
   Selection selection_of(const Upstream& upstream) const {

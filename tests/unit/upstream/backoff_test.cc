@@ -79,10 +79,10 @@ TEST(Backoff, AFreshExchangeNeedNotWaitOutALongDelay) {
   for (int failure = 0; failure < 5; ++failure) {
     backoff.on_failure(start, FailureKind::authentication, random);
   }
-  EXPECT_FALSE(backoff.begin_attempt(start + milliseconds{99}, true, random));
-  EXPECT_FALSE(backoff.begin_attempt(start + milliseconds{100}, false, random));
-  EXPECT_TRUE(backoff.begin_attempt(start + milliseconds{100}, true, random));
-  EXPECT_FALSE(backoff.begin_attempt(start + milliseconds{199}, true, random));
+  EXPECT_FALSE(backoff.begin_attempt(start + milliseconds{499}, true, random));
+  EXPECT_FALSE(backoff.begin_attempt(start + milliseconds{500}, false, random));
+  EXPECT_TRUE(backoff.begin_attempt(start + milliseconds{500}, true, random));
+  EXPECT_FALSE(backoff.begin_attempt(start + milliseconds{999}, true, random));
 }
 
 TEST(Backoff, AnAnswerForgetsEverything) {

@@ -182,5 +182,50 @@ TEST_F(HedgingTest, WhatAGarbledAnswerMayHaveBeenMeantForIsAskedAgain) {
   EXPECT_EQ(world.answers[token], 1);
 }
 
+// Answers a second old keep coming on a path that is stuck; what is asked now is not heard.
+TEST_F(HedgingTest, OldAnswersDoNotHideThatAPathIsStuck) {
+  World world{{{1}}};
+  prepare(world);
+  std::deque<SeenQuery> stuck;
+  for (int step = 0; step < 20; ++step) {
+    world.ask("q" + std::to_string(step) + ".example.");
+    for (SeenQuery& query : world.link(0).queries()) stuck.push_back(std::move(query));
+    world.wait(milliseconds{10});
+    if (step < 15) continue;
+    world.respond(world.link(0), stuck.front().answer(1));
+    stuck.pop_front();
+  }
+  EXPECT_EQ(world.counters.suspected.value(), 1U);
+  EXPECT_GE(world.opener.count(), 2U);
+}
+
+TEST_F(HedgingTest, ASlowAnswerAmongOthersIsNotAskedAgainOfTheSameUpstream) {
+  World world{{{1}}, Selection::fastest, 100};
+  prepare(world);
+  world.ask("slow.example.");
+  asked(world, "slow.example.");
+  for (int step = 0; step < 30; ++step) {
+    world.ask("other" + std::to_string(step) + ".example.");
+    world.wait(milliseconds{10});
+    answer_all(world);
+  }
+  EXPECT_EQ(world.counters.hedged.value(), 0U);
+}
+
+TEST_F(HedgingTest, ASilentConnectionIsHedgedByAnotherOfTheSameUpstream) {
+  World world{{{1}}, Selection::fastest, 100};
+  prepare(world);
+  world.ask("first.example.");
+  world.wait(milliseconds{30});  // late: a second connection is opened for the next time
+  ASSERT_EQ(world.open_links(1).size(), 2U);
+  world.become_ready(*world.open_links(1)[1]);
+  answer_all(world);
+  world.ask("second.example.");
+  world.wait(milliseconds{30});
+  EXPECT_EQ(asked(world, "second.example."), (std::vector<std::uint16_t>{1, 1}));
+  EXPECT_EQ(world.counters.hedged.value(), 1U);
+  EXPECT_EQ(world.counters.suspected.value(), 0U);
+}
+
 }  // namespace
 }  // namespace sotto
