@@ -228,3 +228,11 @@ def test_a_thousand_records_arrive_in_order(start, fake):
     assert [rdata.address for rdata in rrset] == [
         f"192.168.{index >> 8}.{index & 255}" for index in range(1_000)]
     assert len(fake.asked("many.example")) == 1
+
+
+def test_garbage_in_place_of_answers_fails_nothing(start, fake):
+    """BEHAVIOUR §2, 7: under no ID of ours, under the query's, behind its question."""
+    fake.answer = answers.share(0.04, answers.garbage())
+    sotto = start(fake)
+    sotto.load(400, PER_SECOND).assert_none_failed()
+    assert_sends(fake, 8)

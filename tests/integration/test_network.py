@@ -103,6 +103,19 @@ def test_after_ten_minutes_without_a_network_the_first_query_succeeds(start, lin
     assert len(there.asked("after.example")) == 1
 
 
+def test_after_a_suspension_the_first_query_does_not_try_the_old_connection(start, link, there,
+                                                                           clock):
+    """An hour passes; no packet of the flows from before gets through any more."""
+    sotto = start(there, env=clock.environment)
+    sotto.assert_right("before.example.")
+    link.there.filter(f"tcp sport {ports(there)} drop", hook="input")
+    clock.advance(3_600)
+    sotto.assert_right("after.example.")
+    assert there.connections == 2
+    assert len(there.asked("after.example")) == 1
+    assert "suspect" not in sotto.log()
+
+
 def test_a_change_of_address_is_survived(start, link, there):
     """The address that connections came from is gone; another one takes its place."""
     sotto = start(there)
