@@ -37,36 +37,22 @@ void add_config_flags(CLI::App& app, Parsed& parsed) {
   }
 }
 
-CLI::App* add_query(CLI::App& app, Parsed& parsed) {
-  CLI::App* query = app.add_subcommand("query");
-  query->set_help_flag();
-  query->add_flag("-h,--help", parsed.help);
-  query->add_option("words", parsed.line.query.words);
-  for (const QueryFlag& flag : query_flags()) {
-    const std::string name(flag.flag);
+// A command with words and flags of its own, in rows.
+template <class Words, class Flags>
+CLI::App* add_command(CLI::App& app, const char* name, bool& help, Words& words, Flags flags) {
+  CLI::App* command = app.add_subcommand(name);
+  command->set_help_flag();
+  command->add_flag("-h,--help", help);
+  command->add_option("words", words.words);
+  for (const auto& flag : flags) {
+    const std::string flag_name(flag.flag);
     if (flag.on != nullptr) {
-      query->add_flag(name, parsed.line.query.*flag.on);
+      command->add_flag(flag_name, words.*flag.on);
     } else {
-      query->add_option(name, parsed.line.query.*flag.text)->expected(1);
+      command->add_option(flag_name, words.*flag.text)->expected(1);
     }
   }
-  return query;
-}
-
-CLI::App* add_cache(CLI::App& app, Parsed& parsed) {
-  CLI::App* cache = app.add_subcommand("cache");
-  cache->set_help_flag();
-  cache->add_flag("-h,--help", parsed.help);
-  cache->add_option("words", parsed.line.cache.words);
-  for (const CacheFlag& flag : cache_flags()) {
-    const std::string name(flag.flag);
-    if (flag.on != nullptr) {
-      cache->add_flag(name, parsed.line.cache.*flag.on);
-    } else {
-      cache->add_option(name, parsed.line.cache.*flag.text)->expected(1);
-    }
-  }
-  return cache;
+  return command;
 }
 
 // The words that CLI11 did not expect: "The following argument was not expected: --lisen", or
@@ -113,6 +99,20 @@ std::vector<std::string> known_words(const CLI::App& app) {
   return words;
 }
 
+CommandLine::Command help_of(CommandLine::Command command) {
+  using Command = CommandLine::Command;
+  switch (command) {
+    case Command::query:
+      return Command::query_help;
+    case Command::cache:
+      return Command::cache_help;
+    case Command::upstreams:
+      return Command::upstreams_help;
+    default:
+      return Command::help;
+  }
+}
+
 }  // namespace
 
 tl::expected<CommandLine, UsageFault> parse_command_line(std::vector<std::string> arguments) {
@@ -128,8 +128,11 @@ tl::expected<CommandLine, UsageFault> parse_command_line(std::vector<std::string
     CLI::App* command = app.add_subcommand(name)->fallthrough();
     command->set_help_flag();
   }
-  const CLI::App* query = add_query(app, parsed);
-  const CLI::App* cache = add_cache(app, parsed);
+  CommandLine& line = parsed.line;
+  const CLI::App* query = add_command(app, "query", parsed.help, line.query, query_flags());
+  const CLI::App* cache = add_command(app, "cache", parsed.help, line.cache, cache_flags());
+  const CLI::App* upstreams =
+      add_command(app, "upstreams", parsed.help, line.upstreams, upstreams_flags());
   app.require_subcommand(0, 1);
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
@@ -140,25 +143,32 @@ tl::expected<CommandLine, UsageFault> parse_command_line(std::vector<std::string
     };
     if (app.got_subcommand("query")) return fault(*query, Command::query_help);
     if (app.got_subcommand("cache")) return fault(*cache, Command::cache_help);
+    if (app.got_subcommand("upstreams")) return fault(*upstreams, Command::upstreams_help);
     return fault(app, Command::help);
   }
-  CommandLine& line = parsed.line;
   if (app.got_subcommand("check")) line.command = Command::check;
   if (app.got_subcommand("query")) line.command = Command::query;
   if (app.got_subcommand("cache")) line.command = Command::cache;
+  if (app.got_subcommand("upstreams")) line.command = Command::upstreams;
   if (parsed.help) {
-    line.command = line.command == Command::query   ? Command::query_help
-                   : line.command == Command::cache ? Command::cache_help
-                                                    : Command::help;
+    line.command = help_of(line.command);
   } else if (parsed.version) {
     line.command = Command::version;
   }
-  // "--socket $UNSET" must not quietly mean the configuration's.
-  if (cache->count("--socket") != 0 && line.cache.socket.empty() && !parsed.help) {
-    return tl::unexpected(UsageFault{"--socket: the path is empty", Command::cache_help});
-  }
   if (app.count("--config") != 0) line.config_file = parsed.config_file;
   if (cache->count("--config") != 0) line.config_file = line.cache.config_file;
+  if (upstreams->count("--config") != 0) line.config_file = line.upstreams.config_file;
+  // "--socket $UNSET" must not quietly mean the configuration's.
+  const auto is_empty = [](const CLI::App& command, const std::string& socket) {
+    return command.count("--socket") != 0 && socket.empty();
+  };
+  const char* const fault = "--socket: the path is empty";
+  if (line.command == Command::cache && is_empty(*cache, line.cache.socket)) {
+    return tl::unexpected(UsageFault{fault, Command::cache_help});
+  }
+  if (line.command == Command::upstreams && is_empty(*upstreams, line.upstreams.socket)) {
+    return tl::unexpected(UsageFault{fault, Command::upstreams_help});
+  }
   return std::move(parsed.line);
 }
 

@@ -1,4 +1,4 @@
-// What the user typed: a command, and settings for the configuration, sotto query or sotto cache.
+// What the user typed: a command, and settings for the configuration or for the command.
 // Test: tests/unit/app/command_line_test.cc.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "app/cache_options.h"
 #include "app/config_source.h"
 #include "app/query/query_options.h"
+#include "app/upstreams_options.h"
 
 namespace sotto {
 
@@ -19,9 +20,11 @@ struct CommandLine {
     check,
     query,
     cache,
+    upstreams,
     help,
     query_help,
     cache_help,
+    upstreams_help,
     version
   };
 
@@ -30,6 +33,7 @@ struct CommandLine {
   CommandLineSettings settings;
   QueryWords query;
   CacheWords cache;
+  UpstreamsWords upstreams;
 };
 
 struct UsageFault {

@@ -22,7 +22,8 @@ tl::expected<std::optional<ControlSocket>, std::string> open_control(const Confi
                                                                      const Environment& environment,
                                                                      Log& log) {
   const auto without = [&](LogLevel level, const std::string& why) {
-    log.write(level, "control.off", "sotto cache cannot reach this sotto", {{"why", why}});
+    log.write(level, "control.off", "sotto cache and sotto upstreams cannot reach this sotto",
+              {{"why", why}});
     return std::nullopt;
   };
   const auto path = control_path(control, environment, ::geteuid() == 0);
@@ -40,7 +41,8 @@ tl::expected<std::optional<ControlSocket>, std::string> open_control(const Confi
 std::unique_ptr<ControlServer> start_control(std::optional<ControlSocket> socket,
                                              ControlCommands commands, Log& log) {
   if (!socket) return nullptr;
-  log.info("control.open", "listening for sotto cache", {{"path", socket->path()}});
+  log.info("control.open", "listening for sotto cache and sotto upstreams",
+           {{"path", socket->path()}});
   auto server = std::make_unique<ControlServer>(std::move(*socket), std::move(commands));
   server->start();
   return server;

@@ -45,6 +45,10 @@ std::string section(const std::string& title, const std::vector<HelpRow>& rows) 
 
 }  // namespace
 
+std::string_view version_number() {
+  return SOTTO_VERSION;
+}
+
 std::string version_text() {
   return "sotto " SOTTO_VERSION;
 }
@@ -75,6 +79,14 @@ std::string cache_help_text() {
          wrapped(std::string(cache_words_help), 0) + section("Usage", cache_command_rows()) +
          section("Options", cache_flag_rows()) + section("Exit codes", cache_exit_code_rows()) +
          section("Examples", cache_example_rows());
+}
+
+std::string upstreams_help_text() {
+  return "sotto upstreams - show what the running sotto knows of its upstreams\n\n"
+         "Usage: sotto upstreams [OPTIONS]\n\n" +
+         wrapped(std::string(upstreams_words_help), 0) + section("Options", upstreams_flag_rows()) +
+         section("Exit codes", upstreams_exit_code_rows()) +
+         section("Examples", upstreams_example_rows());
 }
 
 }  // namespace sotto

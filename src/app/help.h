@@ -3,14 +3,17 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sotto {
 
-std::string version_text();     // "sotto 0.1.0"
-std::string help_text();        // sotto --help
-std::string query_help_text();  // sotto query --help
-std::string cache_help_text();  // sotto cache --help
+std::string_view version_number();  // "0.1.0"
+std::string version_text();         // "sotto 0.1.0"
+std::string help_text();            // sotto --help
+std::string query_help_text();      // sotto query --help
+std::string cache_help_text();      // sotto cache --help
+std::string upstreams_help_text();  // sotto upstreams --help
 
 struct GeneratedPage {
   std::string path;  // below doc/

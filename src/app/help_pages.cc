@@ -50,7 +50,7 @@ constexpr std::string_view section_words(std::string_view section) {
            "happens in an outage is in the manual's chapter on the cache.";
   }
   if (section == "cache.stale") return "Expired answers for when nothing better can be had.";
-  if (section == "control") return "How sotto cache reaches the running sotto.";
+  if (section == "control") return "How sotto cache and sotto upstreams reach the running sotto.";
   if (section == "tcp") return "Limits on clients' TCP connections.";
   if (section == "log") return "What is told, and how.";
   return "These stand at the top of the file, before the first section.";
@@ -140,6 +140,8 @@ std::string man_sotto() {
   out += man_rows("\"QUERY OPTIONS\"", query_flag_rows());
   out += man_rows("CACHE", cache_command_rows()) + ".PP\n" + paragraph(cache_words_help);
   out += man_rows("\"CACHE OPTIONS\"", cache_flag_rows());
+  out += ".SH UPSTREAMS\n" + paragraph(upstreams_words_help);
+  out += man_rows("\"UPSTREAMS OPTIONS\"", upstreams_flag_rows());
   out += man_rows("ENVIRONMENT", environment_rows());
   out += ".SH FILES\n.TP\n.B /etc/sotto/sotto.toml\n" +
          paragraph("Read if it exists and no other file is named; see sotto.toml(5).") +
@@ -166,9 +168,14 @@ std::string man_sotto() {
   for (const HelpRow& row : cache_exit_code_rows()) {
     out += ".TP\n.B " + row.term + "\n" + paragraph(row.text);
   }
+  out += ".PP\n" + paragraph("sotto upstreams exits with:");
+  for (const HelpRow& row : upstreams_exit_code_rows()) {
+    out += ".TP\n.B " + row.term + "\n" + paragraph(row.text);
+  }
   out += ".SH EXAMPLES\n";
   std::set<std::string> shown;  // sotto --help and sotto query --help share one
-  for (const auto& rows : {example_rows(), query_example_rows(), cache_example_rows()}) {
+  for (const auto& rows :
+       {example_rows(), query_example_rows(), cache_example_rows(), upstreams_example_rows()}) {
     for (const HelpRow& row : rows) {
       if (!shown.insert(row.term).second) continue;
       out += ".TP\n.B \"" + roff(row.term) + "\"\n" + paragraph(row.text);

@@ -5,6 +5,7 @@
 #include "app/cache_options.h"
 #include "app/options.h"
 #include "app/query/query_options.h"
+#include "app/upstreams_options.h"
 
 namespace sotto {
 
@@ -35,6 +36,18 @@ constexpr FlagWords flag_words[] = {
     {"--log-level", "LEVEL", "One of debug, info, warning, error."},
 };
 
+// Of a command's flags.
+template <class Flags>
+std::vector<HelpRow> flag_rows(Flags flags) {
+  std::vector<HelpRow> rows;
+  for (const auto& flag : flags) {
+    std::string term(flag.flag);
+    if (!flag.argument.empty()) term += " " + std::string(flag.argument);
+    rows.push_back({term, std::string(flag.help)});
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::vector<HelpRow> command_rows() {
@@ -43,7 +56,10 @@ std::vector<HelpRow> command_rows() {
           {"sotto query [@SERVER] NAME [TYPE] [OPTIONS]",
            "Ask one question and show the answer; see sotto query --help."},
           {"sotto cache flush|show|stats [NAME] [OPTIONS]",
-           "Forget answers of the running sotto, or show what it keeps; see sotto cache --help."}};
+           "Forget answers of the running sotto, or show what it keeps; see sotto cache --help."},
+          {"sotto upstreams [OPTIONS]",
+           "Show the running sotto's upstreams: which are used, how fast, what fails; see sotto "
+           "upstreams --help."}};
 }
 
 std::vector<HelpRow> cache_command_rows() {
@@ -58,13 +74,11 @@ std::vector<HelpRow> cache_command_rows() {
 }
 
 std::vector<HelpRow> cache_flag_rows() {
-  std::vector<HelpRow> rows;
-  for (const CacheFlag& flag : cache_flags()) {
-    std::string term(flag.flag);
-    if (!flag.argument.empty()) term += " " + std::string(flag.argument);
-    rows.push_back({term, std::string(flag.help)});
-  }
-  return rows;
+  return flag_rows(cache_flags());
+}
+
+std::vector<HelpRow> upstreams_flag_rows() {
+  return flag_rows(upstreams_flags());
 }
 
 std::vector<HelpRow> config_flag_rows() {
@@ -81,13 +95,7 @@ std::vector<HelpRow> config_flag_rows() {
 }
 
 std::vector<HelpRow> query_flag_rows() {
-  std::vector<HelpRow> rows;
-  for (const QueryFlag& flag : query_flags()) {
-    std::string term(flag.flag);
-    if (!flag.argument.empty()) term += " " + std::string(flag.argument);
-    rows.push_back({term, std::string(flag.help)});
-  }
-  return rows;
+  return flag_rows(query_flags());
 }
 
 std::vector<HelpRow> environment_rows() {
@@ -141,6 +149,19 @@ std::vector<HelpRow> cache_example_rows() {
   return {{"sotto cache flush example.com --below", "After a change that should be seen at once."},
           {"sotto cache show www.example.com", "Why is it this address?"},
           {"sotto cache stats --socket /run/sotto/control.socket", "How full, how useful."}};
+}
+
+std::vector<HelpRow> upstreams_exit_code_rows() {
+  return {{"0", "Shown."},
+          {"1",
+           "Not shown: no sotto is listening there, it did not answer, or what it said could not "
+           "be written."},
+          {"2", "Wrong configuration or wrong usage; nothing was asked."}};
+}
+
+std::vector<HelpRow> upstreams_example_rows() {
+  return {{"sotto upstreams", "Who answers, and why not the others?"},
+          {"sotto upstreams --json --socket /run/sotto/control.socket", "For a script."}};
 }
 
 }  // namespace sotto

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "app/json.h"
 #include "app/text.h"
 
 namespace sotto {
@@ -14,24 +15,6 @@ namespace {
 constexpr std::size_t value_octets_max = 1'024;
 
 constexpr std::size_t level_columns = 8;  // of the longest level and a blank
-
-// A JSON string. Not ASCII becomes \u00NN, octet for octet: what strangers send need not be UTF-8.
-std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  for (const char character : text.substr(0, value_octets_max)) {
-    const auto octet = static_cast<std::uint8_t>(character);
-    if (character == '"' || character == '\\') {
-      out += '\\';
-      out += character;
-    } else if (octet < 0x20U || octet > 0x7EU) {
-      out += "\\u00" + hex({&octet, 1});
-    } else {
-      out += character;
-    }
-  }
-  if (text.size() > value_octets_max) out += "...";
-  return out + "\"";
-}
 
 // A value of the text form: bare if it is one plain word, else quoted.
 std::string text_value(std::string_view text) {
@@ -47,7 +30,7 @@ std::string value_text(const LogField& field, bool json) {
   if (const auto* number = std::get_if<std::int64_t>(&field.value)) return std::to_string(*number);
   if (const auto* flag = std::get_if<bool>(&field.value)) return *flag ? "true" : "false";
   const std::string_view text = std::get<std::string_view>(field.value);
-  return json ? json_string(text) : text_value(text);
+  return json ? json_string(text, value_octets_max) : text_value(text);
 }
 
 std::string text_line(const std::string& time, LogLevel level, std::string_view kind,
@@ -74,7 +57,8 @@ std::string text_line(const std::string& time, LogLevel level, std::string_view 
 std::string json_line(const std::string& time, LogLevel level, std::string_view kind,
                       std::string_view message, std::span<const LogField> fields) {
   std::string line = "{\"time\":\"" + time + "\",\"level\":\"" + std::string(to_text(level)) + "\"";
-  line += ",\"event\":" + json_string(kind) + ",\"message\":" + json_string(message);
+  line +=
+      ",\"event\":" + json_string(kind) + ",\"message\":" + json_string(message, value_octets_max);
   for (const LogField& field : fields) {
     line += "," + json_string(field.key) + ":" + value_text(field, true);
   }

@@ -8,7 +8,7 @@
 #include "app/config_source.h"
 #include "app/help.h"
 #include "app/query/run_query.h"
-#include "app/run_cache.h"
+#include "app/run_control.h"
 #include "app/serve.h"
 
 namespace {
@@ -29,6 +29,7 @@ int usage_error(const std::string& fault, const char* help) {
 const char* words_for(sotto::CommandLine::Command help) {
   using Command = sotto::CommandLine::Command;
   if (help == Command::query_help) return "sotto query --help";
+  if (help == Command::upstreams_help) return "sotto upstreams --help";
   return help == Command::cache_help ? "sotto cache --help" : "sotto --help";
 }
 
@@ -48,6 +49,7 @@ int check(const sotto::ConfigSource& source) {
 int run(const sotto::CommandLine& line) {
   using Command = sotto::CommandLine::Command;
   const auto environment = [](const char* name) -> const char* { return std::getenv(name); };
+  const sotto::ConfigSource source{line.config_file, line.settings, environment};
   switch (line.command) {
     case Command::help:
       print(stdout, sotto::help_text());
@@ -57,6 +59,9 @@ int run(const sotto::CommandLine& line) {
       return exit_clean;
     case Command::cache_help:
       print(stdout, sotto::cache_help_text());
+      return exit_clean;
+    case Command::upstreams_help:
+      print(stdout, sotto::upstreams_help_text());
       return exit_clean;
     case Command::version:
       print(stdout, sotto::version_text() + "\n");
@@ -69,13 +74,17 @@ int run(const sotto::CommandLine& line) {
     case Command::cache: {
       const auto call = sotto::parse_cache_words(line.cache);
       if (!call) return usage_error(call.error(), "sotto cache --help");
-      return sotto::run_cache(*call, line.cache, {line.config_file, line.settings, environment},
-                              environment);
+      return sotto::run_control(*call, line.cache.socket, source, environment);
+    }
+    case Command::upstreams: {
+      const auto call = sotto::parse_upstreams_words(line.upstreams);
+      if (!call) return usage_error(call.error(), "sotto upstreams --help");
+      return sotto::run_control(*call, line.upstreams.socket, source, environment);
     }
     case Command::check:
-      return check({line.config_file, line.settings, environment});
+      return check(source);
     case Command::serve:
-      return sotto::serve({line.config_file, line.settings, environment}, environment);
+      return sotto::serve(source, environment);
   }
   return exit_usage;
 }

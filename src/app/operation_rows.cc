@@ -46,12 +46,13 @@ constexpr std::array<Option, 3> rows{{
      .applies = Applies::on_restart,
      .set = set_control_socket,
      .print = [](const Config& config, const Entry&) { return toml_string(config.control.socket); },
-     .help =
-         "Unix socket on which sotto cache reaches the running sotto; only its own user and root "
-         "can. \"auto\" is control.socket in $RUNTIME_DIRECTORY (which systemd sets), or for "
-         "root /run/sotto/control.socket, or for others $XDG_RUNTIME_DIR/sotto/control.socket; "
-         "sotto runs without if that cannot be used. A path that is named here and cannot be "
-         "used is an error at the start. \"\" switches it off."},
+     .help = "Unix socket on which sotto cache and sotto upstreams reach the running sotto; only "
+             "its own "
+             "user and root can. \"auto\" is control.socket in $RUNTIME_DIRECTORY (which systemd "
+             "sets), or for "
+             "root /run/sotto/control.socket, or for others $XDG_RUNTIME_DIR/sotto/control.socket; "
+             "sotto runs without if that cannot be used. A path that is named here and cannot be "
+             "used is an error at the start. \"\" switches it off."},
 }};
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <utility>
 
+#include "app/admin_listener.h"
+#include "app/admin_pages.h"
 #include "app/cache_commands.h"
 #include "app/config_source.h"
 #include "app/control.h"
@@ -14,6 +16,8 @@
 #include "app/logging.h"
 #include "app/serve.h"
 #include "app/server.h"
+#include "app/upstreams_commands.h"
+#include "base/clock.h"
 
 namespace sotto {
 namespace {
@@ -92,9 +96,19 @@ bool stop(const Signals& signals, Server& server) {
   return wait_until(signals, [&server] { return server.saved(); });
 }
 
+AdminSources sources_of(Server& server, std::function<std::vector<WorkerState>()> look,
+                        std::chrono::system_clock::time_point started) {
+  return {.look = std::move(look),
+          .phase = [&server] { return server.phase(); },
+          .cache = [&server] { return server.cache().stats(); },
+          .stale_allowed = [&server] { return server.cache().gives_stale(); },
+          .started = started};
+}
+
 }  // namespace
 
 int serve(const ConfigSource& source, const Environment& environment) {
+  const auto started = wall_now();
   const Signals signals;
   auto loaded = source.load();
   if (!loaded) {
@@ -106,6 +120,11 @@ int serve(const ConfigSource& source, const Environment& environment) {
   auto control_socket = open_control(loaded->config.control, environment, log);
   if (!control_socket) {
     log.error("control.failed", control_socket.error());
+    return exit_failed;
+  }
+  auto admin_socket = open_admin(loaded->config.listen.admin, log);
+  if (!admin_socket) {
+    log.error("admin.failed", admin_socket.error());
     return exit_failed;
   }
   auto sockets = open_sockets(loaded->config, log);
@@ -122,7 +141,14 @@ int serve(const ConfigSource& source, const Environment& environment) {
   if (!warning.empty()) log.warning("cache.off", warning, {{"file", loaded->config.cache.file}});
   Server server(log, std::move(*loaded), std::move(*sockets));
   LiveCache cache(server.cache(), server.cache_keeper(), [&server] { return server.lookups(); });
-  auto control = start_control(std::move(*control_socket), cache_commands(cache), log);
+  WorkerWatch watch(server.watched_workers());
+  const auto look = [&watch] { return watch.look(); };
+  ControlCommands commands = cache_commands(cache);
+  commands.merge(upstreams_commands(look));
+  auto control = start_control(std::move(*control_socket), std::move(commands), log);
+  // Until all is saved, so that whoever watches can tell a stop from a failure.
+  const auto admin =
+      start_admin(std::move(*admin_socket), admin_pages(sources_of(server, look, started)), log);
   server.start();
   serve_until_stopped(signals, server, source, log);
   control.reset();  // the next sotto may take the socket while this one drains

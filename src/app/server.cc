@@ -82,6 +82,7 @@ void Server::apply_to_cache() {
 void Server::start() {
   for (const auto& worker : workers_) worker->start();
   cache_keeper_.start();
+  phase_ = ServingPhase::serving;
 }
 
 void Server::reload(const ConfigSource& source) {
@@ -106,12 +107,22 @@ void Server::reload(const ConfigSource& source) {
 }
 
 void Server::drain() {
+  phase_ = ServingPhase::draining;
   for (const auto& worker : workers_) worker->drain();
 }
 
 bool Server::stopped() const {
   return std::all_of(workers_.begin(), workers_.end(),
                      [](const auto& worker) { return worker->stopped(); });
+}
+
+std::vector<WatchedWorker> Server::watched_workers() const {
+  std::vector<WatchedWorker> watched;
+  for (const auto& worker : workers_) {
+    watched.push_back({.ask = [&one = *worker] { return one.report(); },
+                       .ended = [&one = *worker] { return one.stopped(); }});
+  }
+  return watched;
 }
 
 void Server::join() {

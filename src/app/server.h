@@ -1,6 +1,7 @@
 // The workers of a running sotto, and how a configuration reaches them.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,8 +9,10 @@
 #include "app/cache_keeper.h"
 #include "app/config_source.h"
 #include "app/file_calls.h"
+#include "app/health.h"
 #include "app/logging.h"
 #include "app/worker.h"
+#include "app/worker_watch.h"
 
 namespace sotto {
 
@@ -27,6 +30,10 @@ class Server {
   // Begins to stop: queries in progress are finished.
   void drain();
   bool stopped() const;
+  // Thread-safe.
+  ServingPhase phase() const { return phase_.load(); }
+  // For as long as the server lives.
+  std::vector<WatchedWorker> watched_workers() const;
   Cache& cache() { return shared_.cache; }
   CacheKeeper& cache_keeper() { return cache_keeper_; }
   // Of all workers together. Thread-safe.
@@ -49,6 +56,7 @@ class Server {
   FileCalls file_calls_;
   CacheKeeper cache_keeper_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::atomic<ServingPhase> phase_{ServingPhase::starting};
 };
 
 }  // namespace sotto

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "app/config.h"
 #include "app/upstream_log.h"
+#include "app/worker_watch.h"
 #include "base/random.h"
 #include "cache/cache.h"
 #include "forwarder/forwarder.h"
@@ -72,10 +74,12 @@ class Worker {
   bool stopped() const { return stopped_.load(); }
   void join();
 
+  // What it has counted and knows: made in its next turn. Thread-safe.
+  std::future<WorkerReport> report();
+
   // Written by the worker's thread, readable by any.
   const ForwarderCounters& counters() const { return counters_; }
   const UpstreamCounters& upstream_counters() const { return upstream_counters_; }
-  const TransportCounters& udp_counters() const { return udp_counters_; }
   const TcpCounters& tcp_counters() const { return tcp_counters_; }
   std::uint64_t udp_unsent() const;
 
@@ -84,6 +88,7 @@ class Worker {
   Instant end_turn();
   void stop();
   bool drained() const;
+  WorkerReport make_report() const;
 
   Loop loop_;
   Random random_;

@@ -52,6 +52,21 @@ void Worker::drain() {
   });
 }
 
+std::future<WorkerReport> Worker::report() {
+  const auto promise = std::make_shared<std::promise<WorkerReport>>();
+  loop_.post([this, promise] { promise->set_value(make_report()); });
+  return promise->get_future();
+}
+
+WorkerReport Worker::make_report() const {
+  return {.forwarder = counters_,
+          .udp = udp_counters_,
+          .tcp = tcp_counters_,
+          .udp_unsent = udp_unsent(),
+          .waiting = forwarder_.waiting(),
+          .pool = pool_.report()};
+}
+
 void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }

@@ -116,6 +116,7 @@ class Cache {
 
   // 0: stale answers are never given.
   void set_stale_max_age(Duration age);
+  bool gives_stale() const { return keeps_anything() && stale_max_age_.load() > 0; }
 
   // Forgets everything, or one name (all types), or it and all names below it; returns how many
   // entries. Incremental: no other thread waits for more than a part of one shard, if give_way,

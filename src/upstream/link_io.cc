@@ -118,7 +118,8 @@ void TlsLink::advance_handshake() {
     finish(why_closed());
     return;
   }
-  events_.on_link_ready({engine_->resumed(), engine_->description()});
+  events_.on_link_ready(
+      {engine_->resumed(), engine_->description(), engine_->certificate_expires()});
   if (!ended_) deliver();
 }
 

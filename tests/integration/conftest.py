@@ -116,6 +116,7 @@ class Starter:
         address = f"127.0.0.1:{port}"
         tables = [_upstream(each) for each in upstreams]
         standard = {
+            # Many sottos run at a time: none takes the default port for metrics.
             "listen": {"udp": [address], "tcp": [address], "admin": ""},
             "upstream_default": {"ca_file": str(self.ca_file)},
             "upstream": tables,

@@ -28,6 +28,9 @@ TEST(CommandLine, FindsTheCommand) {
       {{"cache", "flush", "check"}, Command::cache},
       {{"cache", "--help"}, Command::cache_help},
       {{"cache", "flush", "-h"}, Command::cache_help},
+      {{"upstreams"}, Command::upstreams},
+      {{"upstreams", "--json"}, Command::upstreams},
+      {{"upstreams", "-h"}, Command::upstreams_help},
       {{"--version"}, Command::version},
   };
   for (const Case& c : cases) {
@@ -98,6 +101,10 @@ TEST(CommandLine, FaultsAreOneLineThatTellsWhatIsMeant) {
        Command::query_help},
       {{"query", "a", "--listen", "b"}, "unknown option (\"--listen\")", Command::query_help},
       {{"query", "a", "--timeout"}, "--timeout needs a value", Command::query_help},
+      {{"upstreams", "--jsn"},
+       "unknown option (\"--jsn\"); did you mean \"--json\"?",
+       Command::upstreams_help},
+      {{"upstreams", "--socket", ""}, "--socket: the path is empty", Command::upstreams_help},
       {{"cache", "stats", "--socket"}, "--socket needs a value", Command::cache_help},
       {{"cache", "stats", "--socket", ""}, "--socket: the path is empty", Command::cache_help},
       {{"cache", "stats", "--socket", "a", "--socket", "b"},

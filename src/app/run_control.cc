@@ -1,6 +1,7 @@
-#include "app/run_cache.h"
+#include "app/run_control.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <unistd.h>
@@ -28,9 +29,9 @@ int failed(const std::string& why) {
 
 }  // namespace
 
-int run_cache(const ControlCall& call, const CacheWords& words, const ConfigSource& source,
-              const Environment& environment) {
-  std::string path = words.socket;
+int run_control(const ControlCall& call, const std::string& socket, const ConfigSource& source,
+                const Environment& environment) {
+  std::string path = socket;
   if (path.empty()) {
     const auto loaded = source.load();
     if (!loaded) {
