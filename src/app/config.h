@@ -14,10 +14,10 @@
 #include "policy/networks.h"
 #include "transport/address.h"
 #include "transport/tls_credentials.h"
+#include "upstream/selection.h"
 
 namespace sotto {
 
-enum class Selection : std::uint8_t;  // upstream/selection.h
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 enum class LogFormat : std::uint8_t { text, json };
 
@@ -52,7 +52,7 @@ inline constexpr std::string_view group_default = "default";
 // Upstreams of equal policy, and which of them is asked.
 struct GroupConfig {
   std::string name;
-  Selection selection{};  // Selection::fastest
+  Selection selection = Selection::fastest;
 };
 
 // One provider: a name, its endpoints in order of preference, how to authenticate it, and where its

@@ -41,9 +41,6 @@ std::string allow_text(const Config& config);
 LogLevel log_level_of(std::string_view text);
 Selection selection_of(std::string_view text);
 
-// "fastest"
-std::string_view selection_text(Selection selection);
-
 // Adds an error about this text.
 void complain(Draft& draft, const Text& element, std::string_view what,
               std::string_view suggestion = {});

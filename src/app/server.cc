@@ -4,21 +4,10 @@
 #include <utility>
 
 #include "app/cache_control.h"
+#include "app/pool_spec.h"
 
 namespace sotto {
 namespace {
-
-UpstreamSpec to_spec(const UpstreamConfig& config, std::shared_ptr<const TlsTrust> trust) {
-  UpstreamSpec spec{.name = config.name,
-                    .endpoints = {},
-                    .idle_timeout = config.idle_timeout,
-                    .keep_warm = Duration{0},
-                    .padding = config.padding};
-  for (const SocketAddress& address : config.endpoints) {
-    spec.endpoints.push_back({{address, config.auth_name, config.pins, config.ca_file}, trust, {}});
-  }
-  return spec;
-}
 
 // Connections are kept across a reload unless what they were authenticated with has changed.
 void keep_unchanged_trust(const LoadedConfig& running, LoadedConfig& loaded) {
@@ -59,11 +48,7 @@ Server::Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets
 std::shared_ptr<const WorkerConfig> Server::worker_config() const {
   const Config& config = loaded_.config;
   auto snapshot = std::make_shared<WorkerConfig>();
-  GroupSpec group{.name = "default", .selection = Selection::order, .upstreams = {}};
-  for (const UpstreamConfig& upstream : config.upstreams) {
-    group.upstreams.push_back(to_spec(upstream, loaded_.trust.at(upstream.ca_file)));
-  }
-  snapshot->pool.groups.push_back(std::move(group));
+  snapshot->pool = pool_spec(config, loaded_.trust, addresses_);
   snapshot->query_timeout = config.query_timeout;
   snapshot->policy = {.allow = config.policy.allow,
                       .special_use_names = config.policy.special_use_names,

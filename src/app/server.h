@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/bootstrap.h"
 #include "app/cache_keeper.h"
 #include "app/config_source.h"
 #include "app/file_calls.h"
@@ -51,6 +52,7 @@ class Server {
 
   Log& log_;
   LoadedConfig loaded_;
+  HostAddresses addresses_;    // of upstreams given by name, as far as they are known
   const Config started_with_;  // in force where a change needs a restart
   SharedState shared_;
   FileCalls file_calls_;

@@ -16,9 +16,6 @@ namespace {
 
 constexpr std::array<std::string_view, 2> upstreams_standard{"cloudflare", "quad9"};
 
-// Each query of a group that asks all leaves that often.
-constexpr std::size_t race_max = 4;
-
 // Their policies differ, so each is a group of its own, and they are tried in this order.
 std::vector<Entry> standard_upstreams(Draft& draft) {
   std::vector<Text> urls;
@@ -167,7 +164,7 @@ class Groups {
  private:
   void check_race(Draft& draft, const Entry& entry) const {
     const std::size_t count = members_.at(entry.group.name);
-    if (entry.group.selection != selection_of("all") || count <= race_max) return;
+    if (entry.group.selection != Selection::all || count <= race_max) return;
     complain(draft, {"all", entry.places.select},
              "this group has " + std::to_string(count) + " upstreams, too many to ask all",
              "leave at most " + std::to_string(race_max) + ", or write \"fastest\"");

@@ -21,7 +21,6 @@ constexpr std::int64_t percent_max = 100;
 // SO_MARK (socket(7)).
 constexpr std::int64_t mark_max = std::numeric_limits<std::uint32_t>::max();
 
-// In the order of the enumeration.
 constexpr std::array<std::string_view, 5> selections{"fastest", "order", "random", "hash", "all"};
 
 constexpr std::array<Option, 16> rows{{
@@ -44,7 +43,7 @@ constexpr std::array<Option, 16> rows{{
            entry.places.select = value.place;
          },
      .print = [](const Config&,
-                 const Entry& entry) { return toml_string(selection_text(entry.group.selection)); },
+                 const Entry& entry) { return toml_string(to_text(entry.group.selection)); },
      .help = "Which upstream of the group is asked. \"fastest\": the one that answers sooner and "
              "fails less, of two taken at random, so that all are used and a slow one fades. "
              "\"order\": the first one that works. \"random\": any. \"hash\": always the same "

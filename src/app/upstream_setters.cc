@@ -195,12 +195,11 @@ std::string sources_text(const UpstreamConfig& upstream) {
 }
 
 Selection selection_of(std::string_view text) {
-  const auto choices = find_option("group.select")->choices;
-  return static_cast<Selection>(std::find(choices.begin(), choices.end(), text) - choices.begin());
-}
-
-std::string_view selection_text(Selection selection) {
-  return find_option("group.select")->choices[static_cast<std::size_t>(selection)];
+  for (const Selection selection :
+       {Selection::order, Selection::random, Selection::hash, Selection::all}) {
+    if (text == to_text(selection)) return selection;
+  }
+  return Selection::fastest;
 }
 
 }  // namespace sotto

@@ -26,10 +26,21 @@ def test_queries_do_not_wait_for_answers(start, fake):
 
 def test_an_idle_connection_is_closed_by_us_first(start, fake):
     """BEHAVIOUR 10: with a proper close, before the server does; then the next query connects."""
-    sotto = start({"url": fake.url(), "idle_timeout": "300ms"})
+    sotto = start({"url": fake.url(), "idle_timeout": "300ms", "keep_warm": "0s"})
     sotto.assert_right("before.example.")
     wait_for(lambda: not fake.live, "the idle connection to be closed")
     assert fake.tls_errors == []
+    sotto.assert_right("after.example.")
+    assert fake.connections == 2
+
+
+def test_a_connection_that_closes_after_a_query_is_replaced_ahead_of_need(start, fake):
+    """keep_warm: the next query finds a connection, and waits for no handshake."""
+    sotto = start({"url": fake.url(), "keep_warm": "1m"})
+    sotto.assert_right("before.example.")
+    fake.close_all()
+    wait_for(lambda: fake.connections == 2 and fake.live, "a second connection")
+    assert len(fake.queries) == 1
     sotto.assert_right("after.example.")
     assert fake.connections == 2
 
@@ -42,7 +53,7 @@ def test_queries_keep_a_connection_open(start, fake):
 
 def test_sessions_are_resumed(start, fake):
     """BEHAVIOUR 10; a ticket is used once (RFC 8446 C.4), and each connection brings new ones."""
-    sotto = start(fake)
+    sotto = start({"url": fake.url(), "keep_warm": "0s"})
     for index in range(6):
         sotto.assert_right(f"resume-{index}.example.")
         fake.close_all()
@@ -51,7 +62,7 @@ def test_sessions_are_resumed(start, fake):
 
 def test_refused_tickets_cost_a_full_handshake_and_no_query(start, fake, leaf):
     """BEHAVIOUR 10."""
-    sotto = start(fake)
+    sotto = start({"url": fake.url(), "keep_warm": "0s"})
     for index in range(3):
         sotto.assert_right(f"refused-{index}.example.")
         fake.use(leaf)
@@ -73,7 +84,7 @@ def test_a_server_without_tickets_is_used_all_the_same(start, fake, leaf):
 def test_keepalive_is_asked_for_and_honoured(start, fake):
     """BEHAVIOUR 10; RFC 7828: the server's idle time of 300 ms beats our own of 9 s."""
     fake.answer = answers.keepalive(3)
-    sotto = start(fake)
+    sotto = start({"url": fake.url(), "keep_warm": "0s"})
     sotto.assert_right("keepalive.example.")
     assert fake.queries[0].option(wire.KEEPALIVE) == b""
     wait_for(lambda: not fake.live, "the connection to be closed after 300 ms")
@@ -83,7 +94,7 @@ def test_keepalive_is_asked_for_and_honoured(start, fake):
 def test_keepalive_of_zero_closes_and_loses_nothing(start, fake):
     """BEHAVIOUR 10, §2; RFC 7828 §3.4: close as soon as all is answered."""
     fake.answer = answers.keepalive(0)
-    sotto = start(fake)
+    sotto = start({"url": fake.url(), "keep_warm": "0s"})
     sotto.load(60, 60).assert_none_failed()
     wait_for(lambda: not fake.live, "the connections to be closed")
     assert max(fake.sends().values()) <= 2

@@ -85,7 +85,7 @@ def test_a_certificate_that_expires_is_refused_on_resumption(start, make_fake, a
     expires = certificates.now() + lifetime
     short_lived = authority.leaf(not_after=expires)
     fake = make_fake(leaf=short_lived)
-    sotto = start(fake, query_timeout="60s")
+    sotto = start({"url": fake.url(), "keep_warm": "0s"}, query_timeout="60s")
     sotto.assert_right("before.example.")
     fake.close_all()
     sotto.assert_right("resumed.example.")

@@ -120,12 +120,22 @@ class FakeUpstream:
         self.call(stop)
 
     def reset_all(self) -> None:
-        self.call(lambda: [connection.reset() for connection in list(self.live)])
-        wait_for(lambda: not self.live, "the fake upstream's connections to be gone")
+        self._end(Connection.reset)
 
     def close_all(self) -> None:
-        self.call(lambda: [connection.close() for connection in list(self.live)])
-        wait_for(lambda: not self.live, "the fake upstream's connections to be gone")
+        self._end(Connection.close)
+
+    def _end(self, how: Callable[[Connection], None]) -> None:
+        """Those that are open now; others may come at once."""
+        ending: set[Connection] = set()
+
+        def end():
+            ending.update(self.live)
+            for connection in ending:
+                how(connection)
+
+        self.call(end)
+        wait_for(lambda: not ending & self.live, "the fake upstream's connections to be gone")
 
     def go_down(self) -> None:
         self.stop_listening()

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "app/config_reader.h"
-#include "app/option_setters.h"
 
 namespace sotto {
 namespace {
@@ -22,8 +21,7 @@ Draft read(const std::string& text, const std::vector<Override>& overrides = {})
 std::string groups_of(const Config& config) {
   std::string text;
   for (const GroupConfig& group : config.groups) {
-    text +=
-        (text.empty() ? "" : " ") + group.name + ":" + std::string(selection_text(group.selection));
+    text += (text.empty() ? "" : " ") + group.name + ":" + std::string(to_text(group.selection));
   }
   for (const UpstreamConfig& upstream : config.upstreams) {
     text += " | " + upstream.name + " " + upstream.group;
