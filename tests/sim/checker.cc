@@ -120,8 +120,8 @@ void Checker::on_sent(std::uint64_t flow, const Message& query) {
 void Checker::check_send_budget(const Known& known, unsigned upstream) {
   std::size_t charged = 0;
   for (const Send& send : known.sends) {
-    // What a connection that has been of use loses or keeps to itself is not held against it.
-    if (send.upstream == upstream && flows_.at(send.flow).heard == 0) ++charged;
+    // What a connection loses on which something came, even wrongly, is not held against it.
+    if (send.upstream == upstream && !flows_.at(send.flow).spoke) ++charged;
   }
   if (known.sends.size() >= sends_max) fail("budget", "a query was sent once too often in all");
   if (charged >= sends_per_upstream_max) {

@@ -52,6 +52,8 @@ class Checker {
   void on_open(std::uint64_t flow, unsigned endpoint);
   void on_flow_ended(std::uint64_t flow);
   void on_sent(std::uint64_t flow, const Message& query);
+  // Whatever came, right or wrong.
+  void on_message(std::uint64_t flow) { flows_.at(flow).spoke = true; }
   // answer: null if the server said only that it did not understand.
   void on_heard(std::uint64_t flow, const Message& query, const Message* answer);
 
@@ -76,7 +78,8 @@ class Checker {
   };
   struct Flow {
     unsigned endpoint = 0;
-    unsigned heard = 0;
+    bool spoke = false;  // something came
+    unsigned heard = 0;  // right answers
     bool ended = false;
   };
   struct Send {

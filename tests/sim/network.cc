@@ -298,6 +298,7 @@ void Network::deliver_down(std::uint64_t id, Flow& flow, const Octets& octets) {
   std::memcpy(flow.heard.space(octets.size()).data(), octets.data(), octets.size());
   flow.heard.filled(octets.size());
   while (const auto octets_heard = flow.heard.next()) {
+    checker_.on_message(id);
     if (octets_heard->size() < header_octets) continue;
     const std::uint16_t answer_id = load16(octets_heard->data());
     const auto asked = flow.unanswered.find(answer_id);
