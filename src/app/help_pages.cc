@@ -154,7 +154,11 @@ std::string man_sotto() {
          ".TP\n.B /var/cache/sotto\n" +
          paragraph(
              "A directory for cache.file, which is off by default; the systemd service and the "
-             "container image have it.");
+             "container image have it.") +
+         ".TP\n.B /var/lib/sotto\n" +
+         paragraph(
+             "A directory for state_directory and tls.ticket_file, which are off by default; the "
+             "systemd service and the container image have it.");
   out += man_rows("SIGNALS", {{"SIGTERM, SIGINT",
                                "Answer the queries in progress, save the cache to cache.file, and "
                                "stop. A second one ends sotto at once, without saving."},

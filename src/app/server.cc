@@ -37,8 +37,11 @@ Server::Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets
       started_with_(loaded_.config),
       shared_(loaded_.config.cache.size_octets),
       cache_keeper_(log, shared_.cache, loaded_.config.cache.file, to_rules(loaded_.config.cache),
-                    file_calls_) {
+                    file_calls_),
+      background_(shared_, log, file_calls_, *this, loaded_.config.tls.ticket_file,
+                  loaded_.config.state_directory) {
   apply_to_cache();
+  addresses_ = background_.load();
   const auto config = worker_config();
   for (WorkerSockets& own : sockets) {
     workers_.push_back(std::make_unique<Worker>(shared_, log_, std::move(own), config));
@@ -59,6 +62,35 @@ std::shared_ptr<const WorkerConfig> Server::worker_config() const {
   return snapshot;
 }
 
+BackgroundConfig Server::background_config() const {
+  BackgroundConfig config;
+  for (const UpstreamConfig& upstream : loaded_.config.upstreams) {
+    if (!upstream.host.empty()) config.hosts.push_back(upstream.host);
+  }
+  if (!config.hosts.empty()) config.bootstrap = bootstrap_spec(loaded_.config, loaded_.trust);
+  return config;
+}
+
+// Under the mutex, so that the newest is applied last.
+void Server::apply_to_workers() {
+  const auto config = worker_config();
+  for (const auto& worker : workers_) worker->apply(config);
+}
+
+void Server::on_addresses(const HostAddresses& addresses) {
+  const std::lock_guard lock(mutex_);
+  addresses_ = addresses;
+  apply_to_workers();
+}
+
+void Server::on_network_change() {
+  for (const auto& worker : workers_) worker->on_network_change();
+}
+
+void Server::on_clock_change() {
+  for (const auto& worker : workers_) worker->on_clock_change();
+}
+
 void Server::apply_to_cache() {
   shared_.cache.set_stale_max_age(loaded_.config.cache.stale_max_age);
   cache_keeper_.set_save_interval(loaded_.config.cache.save_interval);
@@ -67,7 +99,13 @@ void Server::apply_to_cache() {
 void Server::start() {
   for (const auto& worker : workers_) worker->start();
   cache_keeper_.start();
+  background_.start(background_config());
   phase_ = ServingPhase::serving;
+}
+
+void Server::save() {
+  cache_keeper_.stop();
+  background_.stop();
 }
 
 void Server::reload(const ConfigSource& source) {
@@ -83,11 +121,12 @@ void Server::reload(const ConfigSource& source) {
     log_.warning("config.restart", "a change needs a restart", {{"key", key}});
   }
   keep_unchanged_trust(loaded_, *loaded);
+  const std::lock_guard lock(mutex_);
   loaded_ = std::move(*loaded);
   log_.set_level(loaded_.config.log.level);
   apply_to_cache();
-  const auto config = worker_config();
-  for (const auto& worker : workers_) worker->apply(config);
+  apply_to_workers();
+  background_.apply(background_config());
   log_.info("config.reloaded", "configuration applied", {{"file", loaded_.file}});
 }
 

@@ -3,10 +3,11 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
-#include "app/bootstrap.h"
+#include "app/background.h"
 #include "app/cache_keeper.h"
 #include "app/config_source.h"
 #include "app/file_calls.h"
@@ -19,7 +20,7 @@ namespace sotto {
 
 struct LookupTotals;
 
-class Server {
+class Server final : private BackgroundEvents {
  public:
   // log outlives the server. Does not start yet.
   Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets);
@@ -41,16 +42,24 @@ class Server {
   LookupTotals lookups() const;
   // Waits for the workers and says what they did.
   void join();
-  // After that: begins to save the cache.
-  void save() { cache_keeper_.stop(); }
-  bool saved() const { return cache_keeper_.stopped(); }
+  // After that: begins to save the cache and what the background keeps.
+  void save();
+  bool saved() const { return cache_keeper_.stopped() && background_.stopped(); }
 
  private:
+  // BackgroundEvents
+  void on_addresses(const HostAddresses& addresses) override;
+  void on_network_change() override;
+  void on_clock_change() override;
+
   std::shared_ptr<const WorkerConfig> worker_config() const;
+  BackgroundConfig background_config() const;
+  void apply_to_workers();
   void apply_to_cache();
   void log_totals() const;
 
   Log& log_;
+  std::mutex mutex_;  // of the next two, once the background runs: it changes the addresses
   LoadedConfig loaded_;
   HostAddresses addresses_;    // of upstreams given by name, as far as they are known
   const Config started_with_;  // in force where a change needs a restart
@@ -59,6 +68,7 @@ class Server {
   CacheKeeper cache_keeper_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<ServingPhase> phase_{ServingPhase::starting};
+  Background background_;
 };
 
 }  // namespace sotto

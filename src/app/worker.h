@@ -69,6 +69,10 @@ class Worker {
   void start();
   // Thread-safe; takes effect in the worker's next turn.
   void apply(std::shared_ptr<const WorkerConfig> config);
+  // The host's links, addresses or routes may be others now. Thread-safe.
+  void on_network_change();
+  // The wall clock was set. Thread-safe.
+  void on_clock_change();
   // Takes no more queries, finishes those in progress, then ends the thread. Thread-safe.
   void drain();
   bool stopped() const { return stopped_.load(); }

@@ -44,6 +44,14 @@ void Worker::apply(std::shared_ptr<const WorkerConfig> config) {
   loop_.post([this, config = std::move(config)] { adopt(*config); });
 }
 
+void Worker::on_network_change() {
+  loop_.post([this] { pool_.on_network_change(); });
+}
+
+void Worker::on_clock_change() {
+  loop_.post([this] { pool_.on_clock_change(); });
+}
+
 void Worker::drain() {
   loop_.post([this] {
     drain_until_ = loop_.now() + std::min(exchanges_.timeout() + drain_margin, drain_timeout_max);

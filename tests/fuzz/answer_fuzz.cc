@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "check.h"
+#include "dns/addresses.h"
 #include "dns/answer.h"
 #include "dns/name.h"
 #include "dns/response.h"
@@ -68,6 +69,17 @@ void check_finished(const Answer& answer, const Question& question) {
   }
 }
 
+// What is found is a record of the answer section, of the type asked, and nothing outlives its TTL.
+void check_addresses(const Answer& answer, const Question& question) {
+  if (question.type() != rtype::a && question.type() != rtype::aaaa) return;
+  const AddressRecords found = find_addresses(answer, question);
+  SOTTO_CHECK(found.addresses.size() <= load16(answer.message.data() + 6));
+  SOTTO_CHECK(found.addresses.empty() ? found.ttl == 0 : found.ttl >= answer.ttl_min);
+  for (const auto& octets : found.addresses) {
+    SOTTO_CHECK(octets.size() == (question.type() == rtype::a ? 4U : 16U));
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -81,6 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   SOTTO_CHECK(before.has_value());
   check_meaning(*before, answer, *question);
   check_finished(answer, *question);
+  check_addresses(answer, *question);
 
   std::vector<std::uint8_t> again = answer.message;
   again[2] |= 0x80;
