@@ -77,17 +77,17 @@ void Background::open_watches() {
 }
 
 void Background::on_network_change() {
-  log_.debug("network.changed", "links, addresses or routes changed");
   pool_.on_network_change();
   bootstrap_.on_network_change();
   events_.on_network_change();
+  log_.debug("network.changed", "links, addresses or routes changed");
 }
 
 void Background::on_clock_change() {
-  log_.info("clock.changed", "the clock was set, or the machine resumed");
   pool_.on_clock_change();
   bootstrap_.on_network_change();
   events_.on_clock_change();
+  log_.info("clock.changed", "the clock was set, or the machine resumed");
 }
 
 void Background::on_bootstrap(const BootstrapEvent& event) {
