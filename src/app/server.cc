@@ -206,6 +206,8 @@ void Server::log_totals() const {
   log_.info("stopped.upstreams", "queries to upstreams",
             {{"sent", total(upstream, &U::sent)},
              {"resent", total(upstream, &U::resent)},
+             {"hedged", total(upstream, &U::hedged)},
+             {"probes", total(upstream, &U::probes)},
              {"answered", total(upstream, &U::answered)},
              {"lost", total(upstream, &U::lost)},
              {"abandoned", total(upstream, &U::abandoned)},

@@ -254,12 +254,15 @@ def test_a_configured_address_that_is_taken_is_an_error(start, fake):
     assert f"listen.admin: listen on 127.0.0.1:{port}: Address already in use" in running.log()
 
 
-def test_switched_off_it_is_not_there(start, fake):
+def threads(sotto) -> int:
+    return len(os.listdir(f"/proc/{sotto.pid}/task"))
+
+
+def test_switched_off_it_is_not_there(start, begin, fake):
     sotto = start(fake, listen={"admin": ""})
     wait_for(lambda: "started" in sotto.log(), "the log of the start")
     assert "admin.off" in sotto.log() and "admin.open" not in sotto.log()
-    listening = [line.split()[1] for line in open(f"/proc/{sotto.pid}/net/tcp", encoding="ascii")]
-    assert not any(local.endswith(":235D") for local in listening)
+    assert threads(sotto) + 1 == threads(begin(fake)[0])
 
 
 @pytest.mark.skipif(bool(netns.missing()), reason=netns.missing() or "none")

@@ -26,14 +26,15 @@ def told(sotto) -> dict:
 
 def test_one_that_works_and_one_that_does_not(start, make_fake, authority):
     good, broken = make_fake(), make_fake(leaf=authority.leaf(names=("other.test",)))
-    sotto = start(broken, good)
+    sotto = start({"url": broken.url(), "group": "first"}, {"url": good.url(), "group": "second"},
+                  group=[{"name": "first"}, {"name": "second", "select": "order"}])
     for index in range(3):
         sotto.assert_right(f"shown-{index}.example.")
     report = wait_for(lambda: _settled(told(sotto)), "the broken one has failed")
     assert (report["workers"], report["usable"]) == (["up"], True)
     first, second = report["upstreams"]
 
-    assert (first["group"], first["select"], first["usable"]) == ("default", "order", False)
+    assert (first["group"], first["select"], first["usable"]) == ("first", "fastest", False)
     assert first["totals"]["failures"]["authentication"] >= 1
     (endpoint,) = first["endpoints"]
     assert endpoint["address"] == f"127.0.0.1:{broken.port}"
@@ -41,7 +42,7 @@ def test_one_that_works_and_one_that_does_not(start, make_fake, authority):
     assert "dns.test" in endpoint["failure_reason"]
     assert 0 <= endpoint["next_attempt_seconds"] <= 10
 
-    assert second["usable"]
+    assert (second["group"], second["select"], second["usable"]) == ("second", "order", True)
     assert second["totals"]["answered"] >= 3
     assert second["totals"]["handshakes"] == good.handshakes
     assert sum(second["totals"]["failures"].values()) == 0
@@ -56,7 +57,8 @@ def test_one_that_works_and_one_that_does_not(start, make_fake, authority):
     assert connection["tls"].startswith("TLS1.3")
 
     text = shown(sotto)
-    assert text.startswith("group default, by order\n\n" + broken.url())
+    assert text.startswith("group first, by fastest\n\n" + broken.url())
+    assert "\n\ngroup second, by order\n\n" + good.url() in text
     assert f"{broken.url()}: not usable\n" in text
     assert f"{good.url()}: usable\n" in text
     assert f"  127.0.0.1:{broken.port}  failing\n" in text
