@@ -63,6 +63,8 @@ bool set_plant(std::string_view text, Arguments& arguments) {
     arguments.plant = Plant::matches_by_id;
   else if (text == "forgets_lost")
     arguments.plant = Plant::forgets_lost;
+  else if (text == "charges_none")
+    arguments.plant = Plant::charges_none;
   else
     return false;
   return true;
@@ -188,7 +190,7 @@ int main(int count, char** words) {
   if (!sotto::sim::read_arguments({words + 1, words + count}, arguments)) {
     std::cerr << "usage: sotto-sim [--seeds A..B | --seed N | --replay FILE] [--hours H]\n"
                  "                 [--step N] [--trace] [--no-shrink]\n"
-                 "                 [--plant matches_by_id|forgets_lost]\n";
+                 "                 [--plant matches_by_id|forgets_lost|charges_none]\n";
     return 2;
   }
   return arguments.replay.empty() ? sotto::sim::run_seeds(arguments)

@@ -97,6 +97,7 @@ TEST(Simulation, FindsWhatIsPlantedAndMakesItSmall) {
   const PlantCase cases[] = {
       {Plant::matches_by_id, "right"},
       {Plant::forgets_lost, "prompt"},
+      {Plant::charges_none, "budget"},
   };
   for (const PlantCase& planted : cases) {
     const auto seed = seed_that_finds(planted, 500);

@@ -28,15 +28,17 @@ constexpr unsigned all_workers = ~0U;
 constexpr Duration turn_time = std::chrono::microseconds{1};
 constexpr unsigned turns_at_rest_max = 2'000;
 
-// Loses what dying connections leave. Stands between pool and exchanges.
-class Forgetful final : public PoolEvents {
+// Stands between pool and exchanges and tells them wrongly what dying connections leave.
+class Liar final : public PoolEvents {
  public:
-  explicit Forgetful(Exchanges& exchanges) : exchanges_(exchanges) {}
+  Liar(Exchanges& exchanges, Plant plant) : exchanges_(exchanges), plant_(plant) {}
   void on_response(Connection& connection, const Pipeline::Match& match,
                    std::span<const std::uint8_t> message) override {
     exchanges_.on_response(connection, match, message);
   }
-  void on_lost(Connection&, ExchangeId, bool) override {}
+  void on_lost(Connection& connection, ExchangeId exchange, bool) override {
+    if (plant_ == Plant::charges_none) exchanges_.on_lost(connection, exchange, true);
+  }
   void on_suspect(Connection& connection, ExchangeId exchange) override {
     exchanges_.on_suspect(connection, exchange);
   }
@@ -48,6 +50,7 @@ class Forgetful final : public PoolEvents {
 
  private:
   Exchanges& exchanges_;
+  const Plant plant_;
 };
 
 class Simulation final : public ResponseSink {
@@ -80,7 +83,7 @@ class Simulation final : public ResponseSink {
   Checker checker_;
   Network network_;
   Sotto sotto_;
-  std::vector<std::unique_ptr<Forgetful>> forgetful_;
+  std::vector<std::unique_ptr<Liar>> liars_;
 
   // Of a worker's loop.
   struct Timer {
@@ -111,10 +114,10 @@ Simulation::Simulation(const Scenario& scenario, const RunOptions& options)
                 .match_by_id_only = options.plant == Plant::matches_by_id}),
       sotto_(scenario.settings, network_, now_, trace_),
       timers_(scenario.settings.workers) {
-  if (options.plant != Plant::forgets_lost) return;
+  if (options.plant != Plant::forgets_lost && options.plant != Plant::charges_none) return;
   for (const auto& worker : sotto_.workers) {
-    forgetful_.push_back(std::make_unique<Forgetful>(worker->exchanges));
-    worker->pool.set_events(*forgetful_.back());
+    liars_.push_back(std::make_unique<Liar>(worker->exchanges, options.plant));
+    worker->pool.set_events(*liars_.back());
   }
 }
 

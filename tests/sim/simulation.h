@@ -23,6 +23,7 @@ enum class Plant : std::uint8_t {
   none,
   matches_by_id,  // whatever has the ID of a query in flight passes for its answer
   forgets_lost,   // what a dead connection leaves unanswered is not asked again
+  charges_none,   // … is asked again as if the connection had been of use
 };
 
 struct RunOptions {
