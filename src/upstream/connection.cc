@@ -216,11 +216,14 @@ void Connection::note_heard(bool whole) {
     return;
   }
   suspect_since_.reset();
+  silence_ended_ = now_;
+  owes_ = pipeline_.outstanding() + pipeline_.abandoned() > 0;
   events_.on_unsuspected(*this);
 }
 
 void Connection::receive(std::span<const std::uint8_t> message) {
   const Pipeline::Match match = pipeline_.receive(message);
+  owes_ = owes_ && pipeline_.outstanding() + pipeline_.abandoned() > 0;
   switch (match.verdict) {
     case Pipeline::Verdict::matched:
     case Pipeline::Verdict::late:

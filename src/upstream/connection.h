@@ -79,7 +79,7 @@ class Connection final : public LinkEvents {
   // May it carry one more query? in_flight_max: what this server answers per connection.
   bool usable(std::size_t in_flight_max) const {
     return state_ == State::ready && !suspect() && !pipeline_.full() &&
-           pipeline_.outstanding() < in_flight_max && !overslept();
+           pipeline_.outstanding() < in_flight_max && !overslept() && !owes_;
   }
   // Ready, and nothing was asked yet.
   bool untouched() const { return state_ == State::ready && sent_ == 0; }
@@ -88,9 +88,9 @@ class Connection final : public LinkEvents {
   // ones.
   bool asked_anew() const { return asked_anew_; }
   std::size_t outstanding() const { return pipeline_.outstanding(); }
-  // Did the answers now arriving come without a suspicious silence before them? Only those tell how
-  // long answers take.
-  bool heard_in_time() const { return heard_in_time_; }
+  // Was this query, answered just now, sent and answered without a suspicious silence in between?
+  // Only those tell how long answers take.
+  bool heard_in_time(Instant sent) const { return heard_in_time_ && sent >= silence_ended_; }
   // Those whose queries were sent before that time, in their order.
   std::vector<ExchangeId> waiting(Instant sent_before = never) {
     return pipeline_.waiting(sent_before);
@@ -177,6 +177,10 @@ class Connection final : public LinkEvents {
   std::optional<Instant> stray_since_;    // an answer that could be anybody's came first
   std::optional<Instant> suspect_since_;
   bool heard_in_time_ = true;
+  Instant silence_ended_{};
+  // After a silence, until everything sent before its end is answered: a path that was stuck once
+  // is often stuck again behind it.
+  bool owes_ = false;
   Instant draining_since_{};
   std::uint64_t sent_ = 0;
   bool asked_anew_ = false;

@@ -48,7 +48,8 @@ struct Exchange {
   std::unique_ptr<Answer> bad_answer;   // … and what it said, if nobody knows better
   bool hedged = false;        // asked elsewhere, or not to be, because the answer was late
   Instant asked{};            // when it was first sent
-  std::uint32_t late_in = 0;  // the upstream whose list of late ones by_lateness is in; 0: the last
+  Instant lost_at{};          // when it was last taken for lost
+  std::uint32_t late_in = 0;  // which list by_lateness is in; see Lateness
   ListHook<Exchange> by_age;
   ListHook<Exchange> by_lateness;
   ListHook<Exchange> in_waiting;

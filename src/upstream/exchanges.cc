@@ -77,7 +77,7 @@ Exchanges::Sending Exchanges::try_to_send(Exchange& exchange) {
       return Sending::sent;
     case Pool::Pick::Verdict::wait:
       // An answer in hand, if a bad one, is better than waiting for an upstream that is not there.
-      if (exchange.bad_answer && !pick.soon) return Sending::not_worth_waiting;
+      if (exchange.bad_answer && !pick.hopeful) return Sending::not_worth_waiting;
       return pick.constrained ? Sending::waits_constrained : Sending::waits;
     case Pool::Pick::Verdict::exhausted:
       return Sending::exhausted;
@@ -157,15 +157,27 @@ void Exchanges::hedge(Exchange& exchange) {
   }
 }
 
-// Nothing has come for so long that it was lost somewhere. The answer may come yet.
+// The answer may come yet.
+void Exchanges::take_for_lost(Exchange& exchange) {
+  for (Attempt& attempt : exchange.tried()) {
+    if (attempt.state == Attempt::State::active) attempt.state = Attempt::State::suspect;
+  }
+  ask_again(exchange);
+}
+
+// Nothing has come for so long that it was lost somewhere.
 void Exchanges::ask_lost_ones_again() {
   while (Exchange* exchange = lateness_.oldest_late()) {
-    if (now_ - exchange->asked < lost_after) return;
+    if (now_ - exchange->asked < lost_after) break;
     lateness_.remove(*exchange);
-    for (Attempt& attempt : exchange->tried()) {
-      if (attempt.state == Attempt::State::active) attempt.state = Attempt::State::suspect;
-    }
-    ask_again(*exchange);
+    lateness_.add_lost(*exchange, now_);
+    take_for_lost(*exchange);
+  }
+  while (Exchange* exchange = lateness_.oldest_lost()) {
+    if (now_ - exchange->lost_at < lost_again_after) return;
+    lateness_.remove(*exchange);
+    lateness_.add_lost(*exchange, now_);
+    take_for_lost(*exchange);
   }
 }
 
@@ -257,6 +269,9 @@ Instant Exchanges::next_deadline() const {
   });
   if (const Exchange* oldest = lateness_.oldest_late()) {
     late = std::min(late, oldest->asked + lost_after);
+  }
+  if (const Exchange* oldest = lateness_.oldest_lost()) {
+    late = std::min(late, oldest->lost_at + lost_again_after);
   }
   if (by_age_.empty()) return deadline;
   return std::min({deadline, late, by_age_.front()->deadline});

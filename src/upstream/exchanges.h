@@ -109,6 +109,7 @@ class Exchanges final : public PoolEvents {
   void hedge_late_ones();
   void hedge(Exchange& exchange);
   void ask_lost_ones_again();
+  void take_for_lost(Exchange& exchange);
   Duration patience_with(std::uint32_t upstream) const;
   void ask_again(Exchange& exchange);
   void end_soon(Exchange& exchange);

@@ -15,17 +15,22 @@ void Health::on_good() {
 }
 
 bool Health::on_bad(Instant now, Random& random) {
-  const bool was_open = open();
-  if (!was_open) {
-    ++bad_;
-    if (good_ + bad_ < outcomes_min || bad_ <= good_) return false;
-  } else if (now < probe_due_) {
-    return false;  // of a query that was under way when it opened
-  }
-  delay_ = was_open ? std::min(delay_ * 2, breaker_max) : breaker_first;
-  const auto quarter = static_cast<std::uint64_t>(delay_.count() / 4);
-  probe_due_ = now + delay_ - Duration{static_cast<Duration::rep>(random.below(quarter))};
-  return !was_open;
+  if (open()) return false;
+  ++bad_;
+  if (good_ + bad_ < outcomes_min || bad_ <= good_) return false;
+  wait(breaker_first, now, random);
+  return true;
+}
+
+void Health::on_probe(Instant now, Random& random) {
+  wait(std::min(delay_ * 2, breaker_max), now, random);
+}
+
+// Up to a quarter less, so that workers do not probe in step.
+void Health::wait(Duration delay, Instant now, Random& random) {
+  delay_ = delay;
+  const auto quarter = static_cast<std::uint64_t>(delay.count() / 4);
+  probe_due_ = now + delay - Duration{static_cast<Duration::rep>(random.below(quarter))};
 }
 
 }  // namespace sotto

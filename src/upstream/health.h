@@ -23,17 +23,20 @@ class Health {
  public:
   // A right answer. While the breaker is open, this closes it.
   void on_good();
-  // No answer, a wrong one, or a failure that another upstream knew better.
-  // True if the breaker opens by it.
+  // No answer, a wrong one, or a failure that another upstream knew better. True if the breaker
+  // opens by it.
   bool on_bad(Instant now, Random& random);
 
   bool open() const { return delay_ != Duration{0}; }
   // While open: when the next probe may be sent; never otherwise.
   Instant probe_due() const { return open() ? probe_due_ : never; }
-  void on_probe(Instant now) { probe_due_ = now + delay_; }
+  // One is being sent; the next one comes after twice the time.
+  void on_probe(Instant now, Random& random);
   void reset() { *this = Health{}; }
 
  private:
+  void wait(Duration delay, Instant now, Random& random);
+
   std::uint32_t good_ = 0;
   std::uint32_t bad_ = 0;
   Duration delay_{0};  // zero: closed

@@ -56,9 +56,12 @@ Duration LatencyEstimate::quantile(double share) const {
   return above(static_cast<std::uint32_t>(samples_ * (1 - share)));
 }
 
-Duration LatencyEstimate::suspicion_after() const {
-  if (p95_ == Duration{0}) return suspicion_without_samples;
-  return std::clamp(suspicion_factor * p95_, suspicion_min, suspicion_max);
+Duration LatencyEstimate::suspicion_after(unsigned silences) const {
+  const Duration first = p95_ == Duration{0}
+                             ? suspicion_without_samples
+                             : std::clamp(suspicion_factor * p95_, suspicion_min, suspicion_max);
+  constexpr unsigned doublings_max = 4;  // from the least to the most
+  return std::min(first * (1 << std::min(silences, doublings_max)), suspicion_max);
 }
 
 void ExpectedLatency::add(Duration latency, Instant now) {

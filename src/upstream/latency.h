@@ -36,7 +36,9 @@ class LatencyEstimate {
   Duration p95() const { return p95_; }
   // Of another share of the samples, 0 to 1; not for every query.
   Duration quantile(double share) const;
-  Duration suspicion_after() const;
+  // silences: connections that were suspected in vain since the last answer; each doubles it, as a
+  // server that pauses answers nobody sooner for being asked more often.
+  Duration suspicion_after(unsigned silences = 0) const;
 
  private:
   // From 1 µs in quarter octaves: the last bucket begins at 2^(95/4) µs, 14 s.

@@ -21,6 +21,8 @@ inline constexpr Duration hedge_after_unknown = std::chrono::milliseconds{250};
 // A query that has no answer after this is asked once more, even of the same upstream: somewhere it
 // was lost. Late enough to leave slow resolvers in peace, and early enough for the client.
 inline constexpr Duration lost_after = std::chrono::seconds{2};
+// … and again after this, while somebody waits.
+inline constexpr Duration lost_again_after = std::chrono::seconds{1};
 
 // The share of queries that may be hedged, saved up to a burst.
 class HedgeBudget {
@@ -39,7 +41,8 @@ class HedgeBudget {
 };
 
 // Lists of exchanges in the order in which they were first sent, one for each upstream, as patience
-// differs between them, and one for those that have been late already.
+// differs between them, one for those that have been late already, and one for those that were
+// asked again.
 class Lateness {
  public:
   using List = IntrusiveList<Exchange, &Exchange::by_lateness>;
@@ -51,12 +54,24 @@ class Lateness {
   }
   // It was late for its upstream and waits on.
   void add_late(Exchange& exchange) {
-    exchange.late_in = 0;
-    very_late_.push_back(exchange);
+    exchange.late_in = late;
+    late_.push_back(exchange);
+  }
+  // It was asked again.
+  void add_lost(Exchange& exchange, Instant now) {
+    exchange.late_in = lost;
+    exchange.lost_at = now;
+    lost_.push_back(exchange);
   }
   void remove(Exchange& exchange) {
-    if (List::contains(exchange)) {
-      (exchange.late_in == 0 ? very_late_ : list_of(exchange.late_in)).remove(exchange);
+    if (!List::contains(exchange)) return;
+    switch (exchange.late_in) {
+      case late:
+        return late_.remove(exchange);
+      case lost:
+        return lost_.remove(exchange);
+      default:
+        return list_of(exchange.late_in).remove(exchange);
     }
   }
 
@@ -67,9 +82,14 @@ class Lateness {
       if (!one->list.empty()) callback(one->upstream, *one->list.front());
     }
   }
-  Exchange* oldest_late() const { return very_late_.front(); }
+  Exchange* oldest_late() const { return late_.front(); }
+  Exchange* oldest_lost() const { return lost_.front(); }
 
  private:
+  // Exchange::late_in, where it is no upstream's id.
+  static constexpr std::uint32_t late = 0;
+  static constexpr std::uint32_t lost = ~std::uint32_t{0};
+
   struct Of {
     std::uint32_t upstream;
     List list;
@@ -85,7 +105,8 @@ class Lateness {
   }
 
   std::vector<std::unique_ptr<Of>> lists_;
-  List very_late_;
+  List late_;
+  List lost_;
 };
 
 }  // namespace sotto

@@ -45,12 +45,16 @@ Candidate Pool::candidate_of(std::uint32_t place) const {
   return candidate;
 }
 
-void Pool::rank_group(const Group& group, const Question& question) {
+// Whoever let this query down comes after those that had no chance yet.
+void Pool::rank_group(const Group& group, const Exchange& exchange) {
   ranked_.clear();
   for (std::uint32_t place = group.first; place < group.first + group.count; ++place) {
     ranked_.push_back(candidate_of(place));
+    Candidate& candidate = ranked_.back();
+    const bool let_down = exchange.sends > 1 && exchange.asked_at(upstreams_[place]->id);
+    candidate.avoided = candidate.avoided || let_down;
   }
-  if (ranked_.size() > 1) rank(group.selection, question, random_, ranked_);
+  if (ranked_.size() > 1) rank(group.selection, exchange.question, random_, ranked_);
 }
 
 // on_probation: an endpoint that failed and has not answered since, or answers badly, gets one
@@ -71,6 +75,7 @@ Connection* Pool::usable_connection(const Upstream& upstream, bool on_probation)
 // What an upstream said keeps its question within its group: others answer by another policy.
 bool Pool::may_ask_group(const Group& group, const Exchange& exchange) const {
   if (exchange.answered_badly_by == 0) return true;
+  if (find_upstream(exchange.answered_badly_by) == nullptr) return true;  // not configured any more
   for (std::uint32_t place = group.first; place < group.first + group.count; ++place) {
     if (upstreams_[place]->id == exchange.answered_badly_by) return true;
   }
@@ -83,7 +88,7 @@ bool Pool::may_ask_group(const Group& group, const Exchange& exchange) const {
 Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::size_t waiting) {
   const bool any_will_do =
       group.selection != Selection::order && group.selection != Selection::hash;
-  rank_group(group, exchange.question);
+  rank_group(group, exchange);
   Offer offer;
   for (const Candidate& candidate : ranked_) {
     Upstream& upstream = *upstreams_[candidate.place];
@@ -92,6 +97,7 @@ Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::si
       continue;
     }
     offer.may_ask_any = true;
+    offer.opening = offer.opening || (!candidate.avoided && upstream.opening());
     offer.proven = usable_connection(upstream, true);
     if (offer.proven != nullptr) return offer;
     if (offer.unproven == nullptr) offer.unproven = usable_connection(upstream, false);
@@ -106,6 +112,7 @@ Pool::Pick Pool::pick(const Exchange& exchange, bool fresh, std::size_t waiting)
   last_query_ = now_;
   bool constrained = false;
   bool may_ask_any = upstreams_.empty();
+  bool opening = false;
   Connection* unproven = nullptr;
   for (const Group& group : groups_) {
     if (!may_ask_group(group, exchange)) {
@@ -117,20 +124,21 @@ Pool::Pick Pool::pick(const Exchange& exchange, bool fresh, std::size_t waiting)
     may_ask_any = may_ask_any || offer.may_ask_any;
     if (offer.proven != nullptr) return {Pick::Verdict::use, offer.proven};
     if (unproven == nullptr) unproven = offer.unproven;
+    opening = opening || offer.opening;
     if (offer.soon && unproven == nullptr) {
       return {Pick::Verdict::wait, nullptr, true, constrained};
     }
   }
   if (unproven != nullptr) return {Pick::Verdict::use, unproven};
   try_failing(exchange, fresh);
-  return {may_ask_any ? Pick::Verdict::wait : Pick::Verdict::exhausted, nullptr, false,
+  return {may_ask_any ? Pick::Verdict::wait : Pick::Verdict::exhausted, nullptr, opening,
           constrained};
 }
 
 Connection* Pool::pick_another(const Exchange& exchange) {
   const Upstream* asked = find_upstream(exchange.tried().front().upstream);
   if (asked == nullptr) return nullptr;
-  rank_group(groups_[asked->group], exchange.question);
+  rank_group(groups_[asked->group], exchange);
   for (const Candidate& candidate : ranked_) {
     const Upstream& upstream = *upstreams_[candidate.place];
     if (candidate.avoided || exchange.asked_at(upstream.id)) continue;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -37,6 +38,8 @@ inline constexpr Duration outage_retry_interval = std::chrono::seconds{1};
 // An upstream of a group that was not asked for this long, others being faster, is asked something
 // of our own, lest nobody sees that it has recovered.
 inline constexpr Duration explore_interval = std::chrono::seconds{1};
+// A query of our own that has no answer by then gets none.
+inline constexpr Duration probe_timeout = std::chrono::seconds{3};
 // Reopening a connection to keep it warm ends after so many that nobody asked anything on.
 inline constexpr unsigned reopened_max = 8;
 
@@ -99,7 +102,7 @@ class Pool final : public ConnectionEvents {
     };
     Verdict verdict;
     Connection* connection = nullptr;
-    bool soon = false;         // with wait: an upstream that worked until now is being connected to
+    bool hopeful = false;      // with wait: one that is not known to fail is being connected to
     bool constrained = false;  // with wait: some upstream may not be asked for this exchange
   };
   // A connection for one more query of this exchange; opens connections as needed. waiting: how
@@ -190,10 +193,11 @@ class Pool final : public ConnectionEvents {
     Connection* proven = nullptr;
     Connection* unproven = nullptr;  // better than waiting, if nobody else has a connection
     bool soon = false;
+    bool opening = false;  // one that is not known to fail is being connected to
     bool constrained = false;
     bool may_ask_any = false;
   };
-  void rank_group(const Group& group, const Question& question);
+  void rank_group(const Group& group, const Exchange& exchange);
   Offer offer_of(const Group& group, const Exchange& exchange, std::size_t waiting);
   bool may_ask_group(const Group& group, const Exchange& exchange) const;
   Connection* usable_connection(const Upstream& upstream, bool on_probation) const;
@@ -205,7 +209,9 @@ class Pool final : public ConnectionEvents {
   bool all_known_failing() const;
   std::vector<Upstream*> unexplored();
   void probe(Upstream& upstream);
+  void probe(Endpoint& endpoint);
   void probe(Connection& connection);
+  void give_up_probes();
   bool wants_probe(const Connection& connection) const;
   void note_recovery(Endpoint& endpoint);
   void note_bad(Endpoint& endpoint);
@@ -254,7 +260,12 @@ class Pool final : public ConnectionEvents {
   Instant last_query_ = Instant{} - retry_interest;  // of a client
   Instant explore_due_{};
   Instant outage_retry_due_{};
-  Upstream departed_;  // whose endpoints are no longer configured
+  struct Probe {
+    AttemptId id;
+    Instant sent;
+  };
+  std::deque<Probe> probes_;  // in the order in which they were sent; some are answered
+  Upstream departed_;         // whose endpoints are no longer configured
   std::uint32_t next_upstream_id_ = 1;
   bool something_closed_ = false;
   bool closing_all_ = false;

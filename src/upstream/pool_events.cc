@@ -84,11 +84,14 @@ void Pool::note_answer(Connection& connection, const Pipeline::Match& match) {
   Endpoint& endpoint = connection.endpoint();
   Upstream& upstream = *endpoint.upstream;
   endpoint.last_answer = now_;
-  if (connection.answered() == 1 || endpoint.known_failing) endpoint.backoff->on_answer();
-  if (endpoint.known_failing) note_recovery(endpoint);
+  endpoint.silences = 0;
+  // What an old connection still answers does not undo that new ones fail.
+  const bool news = connection.began() >= endpoint.last_failure;
+  if (news && (connection.answered() == 1 || endpoint.known_failing)) endpoint.backoff->on_answer();
+  if (news && endpoint.known_failing) note_recovery(endpoint);
   endpoint.health.on_good();
   const Duration latency = now_ - match.sent;
-  if (connection.heard_in_time()) upstream.latency.add(latency);
+  if (connection.heard_in_time(match.sent)) upstream.latency.add(latency);
   upstream.expected.add(latency, now_);
   upstream.wait.add(latency);
   if (connection.answered() > endpoint.in_flight_max) {
@@ -139,6 +142,7 @@ void Pool::note_malformed(Connection& connection) {
 void Pool::on_suspect(Connection& connection) {
   Endpoint& endpoint = connection.endpoint();
   counters_.suspected.add();
+  ++endpoint.silences;
   endpoint.upstream->expected.penalize(now_);
   report(UpstreamEvent::Kind::suspect, endpoint);
   // A connection that never answered says that this endpoint does not work just now, unless all it
@@ -233,6 +237,8 @@ void Pool::note_failure(Endpoint& endpoint, FailureCause cause, std::string_view
       .add();
   ++endpoint.upstream->totals.failures[static_cast<std::size_t>(cause)];
   report(UpstreamEvent::Kind::failed, endpoint, reason, kind);
+  // Silence is undone by the same connection's answer.
+  if (cause != FailureCause::silent) endpoint.last_failure = now_;
   if (!endpoint.known_failing) endpoint.failing_since = now_;
   endpoint.known_failing = true;
   endpoint.failure_reason = reason;

@@ -9,7 +9,7 @@ namespace sotto {
 Instant Pool::next_deadline(bool exchanges_wait) const {
   Instant deadline = upkeep_due();
   for_each_endpoint([&](const Endpoint& endpoint) {
-    const Duration suspicion_after = endpoint.upstream->latency.suspicion_after();
+    const Duration suspicion_after = endpoint.suspicion_after();
     for (const auto& connection : endpoint.connections) {
       deadline = std::min(deadline, connection->next_deadline(suspicion_after));
       if (exchanges_wait && young(*connection)) {
@@ -32,7 +32,7 @@ Instant Pool::next_deadline(bool exchanges_wait) const {
 
 void Pool::on_deadline() {
   for_each_connection([](Connection& connection) {
-    connection.on_deadline(connection.endpoint().upstream->latency.suspicion_after());
+    connection.on_deadline(connection.endpoint().suspicion_after());
   });
   upkeep();
 }
@@ -51,9 +51,11 @@ Instant Pool::retry_due(const Endpoint& endpoint, bool network_gone) const {
 Instant Pool::upkeep_due() const {
   const bool network_gone = all_known_failing();
   Instant due = network_gone && !upstreams_.empty() ? outage_retry_due_ : never;
+  if (!probes_.empty()) due = std::min(due, probes_.front().sent + probe_timeout);
   for (const auto& upstream : upstreams_) {
     for (const auto& endpoint : upstream->endpoints) {
-      due = std::min({due, retry_due(*endpoint, network_gone), endpoint->health.probe_due()});
+      due = std::min(due, retry_due(*endpoint, network_gone));
+      if (clients_ask()) due = std::min(due, endpoint->health.probe_due());
     }
     if (health_.probe_interval > Duration{0}) {
       due = std::min(due, upstream->last_probe + health_.probe_interval);
@@ -63,14 +65,15 @@ Instant Pool::upkeep_due() const {
 }
 
 void Pool::upkeep() {
+  give_up_probes();
   const bool network_gone = all_known_failing();
   if (network_gone && now_ >= outage_retry_due_) retry_one_of_all();
   for (const auto& upstream : upstreams_) {
     for (const auto& endpoint : upstream->endpoints) {
       if (now_ >= retry_due(*endpoint, network_gone)) retry(*endpoint);
-      if (now_ >= endpoint->health.probe_due()) {
-        endpoint->health.on_probe(now_);
-        probe(*upstream);
+      if (clients_ask() && now_ >= endpoint->health.probe_due()) {
+        endpoint->health.on_probe(now_, random_);
+        probe(*endpoint);
       }
     }
     const bool active = health_.probe_interval > Duration{0};
@@ -109,6 +112,23 @@ void Pool::probe(Upstream& upstream) {
   }
 }
 
+// Whether it serves well again, no other endpoint can tell.
+void Pool::probe(Endpoint& endpoint) {
+  for (const auto& connection : endpoint.connections) {
+    if (connection->usable(endpoint.in_flight_max)) return probe(*connection);
+  }
+  const bool room = endpoint.upstream->connection_count() < connections_per_upstream_max;
+  if (!endpoint.opening() && room && !endpoint.backoff->snapshot().failing()) open(endpoint);
+}
+
+// Whoever does not answer ours still has an ID of that connection taken.
+void Pool::give_up_probes() {
+  while (!probes_.empty() && now_ >= probes_.front().sent + probe_timeout) {
+    abandon(probes_.front().id);
+    probes_.pop_front();
+  }
+}
+
 // Whether an endpoint that failed answers again is found out even if nobody asks it anything.
 bool Pool::wants_probe(const Connection& connection) const {
   if (!connection.untouched()) return false;
@@ -125,7 +145,8 @@ void Pool::probe(Connection& connection) {
   upstream.probe_when_ready = false;
   ++upstream.totals.probes;
   counters_.probes.add();
-  connection.send({}, probe_question_, shape, true, random_);
+  const PipelineSlotId slot = connection.send({}, probe_question_, shape, true, random_);
+  probes_.push_back({{connection.id(), slot}, now_});
 }
 
 // Upstreams that work, whose latency is known, and that others of their group are preferred to.

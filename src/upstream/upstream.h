@@ -71,6 +71,8 @@ struct Endpoint {
   // What this server answers on one connection before it closes it, as far as it showed.
   std::size_t in_flight_max = pipeline_queries_max;
   bool known_failing = false;  // has been reported to the observer
+  Instant last_failure{};
+  unsigned silences = 0;  // connections that became suspect since anything was answered
   Instant failing_since{};
   Instant last_begun{};        // an attempt to connect
   std::string failure_reason;  // the last one
@@ -80,6 +82,7 @@ struct Endpoint {
   unsigned reopened = 0;  // to keep it warm, since a client's query last went there
   std::vector<std::unique_ptr<Connection>> connections;
 
+  Duration suspicion_after() const;
   bool opening() const {
     return std::any_of(connections.begin(), connections.end(),
                        [](const auto& connection) { return connection->opening(); });
@@ -102,6 +105,10 @@ struct Upstream {
   UpstreamTotals totals;
   LatencyHistogram connect, handshake, wait;
 
+  bool opening() const {
+    return std::any_of(endpoints.begin(), endpoints.end(),
+                       [](const auto& endpoint) { return endpoint->opening(); });
+  }
   // Those that are not closed.
   std::size_t connection_count() const {
     std::size_t count = 0;
@@ -113,6 +120,10 @@ struct Upstream {
     return count;
   }
 };
+
+inline Duration Endpoint::suspicion_after() const {
+  return upstream->latency.suspicion_after(silences);
+}
 
 // What happens to upstreams, for logs. Views are valid during the call.
 struct UpstreamEvent {
