@@ -16,7 +16,7 @@ def run(*arguments: str, env: dict[str, str] | None = None, cwd=None):
 
 
 def good(ca_file, port: int) -> str:
-    return (f'[listen]\nudp = ["127.0.0.1:{port}"]\ntcp = ["127.0.0.1:{port}"]\n'
+    return (f'[listen]\nudp = ["127.0.0.1:{port}"]\ntcp = ["127.0.0.1:{port}"]\nadmin = ""\n'
             f'[upstream_default]\nca_file = "{ca_file}"\n'
             '[[upstream]]\nurl = "tls://127.0.0.1:8853#dns.test"\n')
 
@@ -101,7 +101,7 @@ def test_an_unreadable_ca_file_is_an_error(tmp_path, content):
     result = run("serve", "--config", str(config))
     assert result.returncode == 2
     (line,) = [line for line in result.stderr.splitlines() if "ca.pem" in line]
-    assert "sotto.toml:5:11" in line
+    assert "sotto.toml:6:11" in line
 
 
 @pytest.mark.parametrize("arguments, words", [
