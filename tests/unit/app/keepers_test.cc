@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <mutex>
 #include <sys/stat.h>
+#include <thread>
 
 #include "app/address_file_io.h"
 #include "app/ticket_file.h"
@@ -17,11 +18,10 @@ using test::write_file;
 
 // The lines of a log.
 class Lines {
+  std::mutex mutex_;
+  std::string text_;
+
  public:
-  Log log{{}, [this](std::string_view line) {
-            const std::lock_guard lock(mutex_);
-            text_ += line;
-          }};
   // Waits until the log has written it, or gives up.
   bool say(const std::string& text) {
     for (int i = 0; i < 1'000; ++i) {
@@ -34,9 +34,11 @@ class Lines {
     return false;
   }
 
- private:
-  std::mutex mutex_;
-  std::string text_;
+  // Last: its thread writes to the others until it is gone.
+  Log log{{}, [this](std::string_view line) {
+            const std::lock_guard lock(mutex_);
+            text_ += line;
+          }};
 };
 
 TlsPeerIdentity peer(const std::string& name) {
