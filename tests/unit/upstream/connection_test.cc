@@ -211,7 +211,8 @@ TEST(Connection, OctetsEndSuspicionAndTheAnswerCounts) {
   stage.link().respond(stage.link().queries().front().answer());
   EXPECT_FALSE(stage.connection.suspect());
   EXPECT_EQ(stage.events.unsuspected, 1);
-  EXPECT_FALSE(stage.connection.heard_in_time(stage.now)) << "such answers do not tell the usual latency";
+  EXPECT_FALSE(stage.connection.heard_in_time(stage.now))
+      << "such answers do not tell the usual latency";
   EXPECT_EQ(stage.events.matches, std::vector{Pipeline::Verdict::matched});
   EXPECT_TRUE(stage.connection.usable(pipeline_queries_max));
 }
