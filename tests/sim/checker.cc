@@ -114,14 +114,16 @@ void Checker::on_sent(std::uint64_t flow, const Message& query) {
   const unsigned upstream = settings_.upstream_of(flows_.at(flow).endpoint);
   // What is asked once is one exchange; of others one cannot tell where one ends.
   if (known.asked == 1) check_send_budget(known, upstream);
-  known.sends.push_back({flow, upstream});
+  known.sends.push_back({flow, upstream, now_});
 }
 
 void Checker::check_send_budget(const Known& known, unsigned upstream) {
   std::size_t charged = 0;
   for (const Send& send : known.sends) {
-    // What a connection loses on which something came, even wrongly, is not held against it.
-    if (send.upstream == upstream && !flows_.at(send.flow).spoke) ++charged;
+    // What a connection loses on which something came, even wrongly, is not held against it, nor is
+    // what was before the upstream answered.
+    const bool counts = !flows_.at(send.flow).spoke && send.at >= answered_at_[upstream];
+    if (send.upstream == upstream && counts) ++charged;
   }
   if (known.sends.size() >= sends_max) fail("budget", "a query was sent once too often in all");
   if (charged >= sends_per_upstream_max) {
@@ -132,6 +134,7 @@ void Checker::check_send_budget(const Known& known, unsigned upstream) {
 void Checker::on_heard(std::uint64_t id, const Message& query, const Message* answer) {
   Flow& flow = flows_.at(id);
   ++flow.heard;
+  answered_at_[settings_.upstream_of(flow.endpoint)] = now_;
   if (answer == nullptr || query.name.size() == 1) return;
   Known& known = known_[{lower_case(query.name), query.type}];
   if (answer->rcode() == rcode::servfail || answer->rcode() == rcode::refused) {
@@ -255,14 +258,10 @@ void Checker::check_failure(const Asked& asked, const Message& response) {
     fail("reason", "SERVFAIL without a reason to " + text_of(asked.query));
   }
   // A failure is asked about elsewhere once, and then it is the answer.
+  // Nor does one group make up for what another one says.
   if (known.refused_by.size() >= 2) return;
-  for (const unsigned upstream : known.refused_by) {
-    const unsigned group = settings_.upstreams[upstream].group;
-    if (std::count_if(settings_.upstreams.begin(), settings_.upstreams.end(),
-                      [group](const auto& other) { return other.group == group; }) == 1) {
-      return;  // there is nobody else to ask
-    }
-  }
+  const bool may_be_alone = settings_.groups.size() > 1 || settings_.upstreams.size() == 1;
+  if (!known.refused_by.empty() && may_be_alone) return;
   if (settings_.never_fails) fail("success", "a failure to " + text_of(asked.query));
   if (asked.after_heal) fail("heal", "a failure after all was well to " + text_of(asked.query));
 }

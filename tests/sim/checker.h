@@ -85,6 +85,7 @@ class Checker {
   struct Send {
     std::uint64_t flow;
     unsigned upstream;
+    Instant at;
   };
   // What is known of a question: lower-case name and type.
   using Key = std::pair<Octets, std::uint16_t>;
@@ -115,6 +116,7 @@ class Checker {
   std::size_t oldest_unanswered_ = 0;
   std::map<Key, Known> known_;
   std::set<unsigned> configured_;
+  std::map<unsigned, Instant> answered_at_;  // when an upstream last answered anything rightly
   std::map<std::uint64_t, Flow> flows_;
   std::map<unsigned, std::deque<Instant>> opened_;     // by endpoint, of the last ten seconds
   std::map<unsigned, std::deque<Instant>> fulfilled_;  // … when one ended that had been of use
