@@ -10,7 +10,9 @@ from harness import answers, fault_proxy, wire
 from harness.waiting import wait_for
 
 PER_SECOND = 500
-DELAY = 0.005  # seconds each way: there is always something under way
+# Seconds each way: there is always something under way, and a busy machine's pauses are short
+# beside it, so that few queries are hedged.
+DELAY = 0.01
 
 
 @pytest.fixture
@@ -160,7 +162,7 @@ def test_resets_of_all_connections_lose_nothing(start, fake, path):
             fake.wait_for_query(f"reset-{round_}-49.example")
             path.reset_all()
             assert {client.receive()[3] & 0xF for _ in range(50)} == {0}
-    assert path.connections <= 13
+    assert 7 <= path.connections <= 16  # one and a spare one after each reset
     assert_sends(fake, 4)
 
 
@@ -179,10 +181,10 @@ def test_chunks_that_stall_lose_nothing(start, path):
 def test_closing_at_a_certain_age_under_load_loses_nothing(start, fake, kind):
     """BEHAVIOUR §2, close after T seconds at 500 queries a second."""
     fake.close_after, fake.close_kind = 0.15, kind
-    fake.answer = answers.late(0.005)
+    fake.answer = answers.late(0.02)
     sotto = start(fake)
     sotto.load(400, PER_SECOND).assert_none_failed()
-    assert 4 <= fake.connections <= 12
+    assert 4 <= fake.connections <= 16  # one and a spare one in each of six or seven periods
     assert_sends(fake, 8)
 
 
