@@ -21,7 +21,7 @@ Background::Background(SharedState& shared, Log& log, FileCalls& calls, Backgrou
       upstream_log_(log),
       opener_(loop_, shared.tickets),
       pool_(opener_, shared.backoffs, upstream_log_, counters_, random_, loop_.now()),
-      exchanges_(pool_, counters_, loop_.now()),
+      exchanges_(pool_, loop_.now()),
       bootstrap_(exchanges_, *this, loop_.now()),
       tickets_(log, shared.tickets, calls, ticket_file),
       addresses_(log, calls, state_directory) {

@@ -10,7 +10,7 @@ Worker::Worker(SharedState& shared, Log& log, WorkerSockets sockets,
     : upstream_log_(log),
       opener_(loop_, shared.tickets),
       pool_(opener_, shared.backoffs, upstream_log_, upstream_counters_, random_, loop_.now()),
-      exchanges_(pool_, upstream_counters_, loop_.now()),
+      exchanges_(pool_, loop_.now()),
       forwarder_(exchanges_, shared.cache, counters_, random_, loop_.now()),
       turn_(exchanges_, forwarder_, loop_.now()),
       tcp_(loop_, forwarder_, tcp_counters_) {

@@ -19,6 +19,8 @@ namespace sotto {
 
 // Sends of one query to one upstream whose connections never answered anything in between.
 inline constexpr std::size_t sends_per_upstream_max = 3;
+// Where nobody else is left, the next one to the same upstream comes no sooner than this.
+inline constexpr Duration last_resort_interval = std::chrono::milliseconds{250};
 // Sends of one query in all, whatever happens.
 inline constexpr std::size_t sends_max = 8;
 
@@ -32,6 +34,7 @@ struct Attempt {
   std::uint32_t upstream = 0;
   State state = State::over;
   bool charged = true;  // counts against sends_per_upstream_max
+  bool torn = false;    // a connection of use died under it, which says nothing of the upstream
   bool edns = true;     // it was asked with EDNS
 };
 
@@ -46,8 +49,9 @@ struct Exchange {
   std::uint32_t without_edns_for = 0;   // upstream that answered FORMERR to EDNS; 0: none
   std::uint32_t answered_badly_by = 0;  // upstream that answered SERVFAIL or REFUSED; 0: none
   std::unique_ptr<Answer> bad_answer;   // … and what it said, if nobody knows better
-  bool hedged = false;        // asked elsewhere, or not to be, because the answer was late
-  Instant asked{};            // when it was first sent
+  bool hedged = false;  // asked elsewhere, or not to be, because the answer was late
+  Instant asked{};      // when it was first sent
+  Instant last_sent{};
   Instant lost_at{};          // when it was last taken for lost
   std::uint32_t late_in = 0;  // which list by_lateness is in; see Lateness
   ListHook<Exchange> by_age;
@@ -67,9 +71,12 @@ struct Exchange {
     }
     return charges < sends_per_upstream_max;
   }
-  bool asked_at(std::uint32_t upstream) const {
-    return std::any_of(tried().begin(), tried().end(),
-                       [upstream](const Attempt& attempt) { return attempt.upstream == upstream; });
+  // How often this upstream had its chance.
+  std::size_t sends_to(std::uint32_t upstream) const {
+    const auto there = [upstream](const Attempt& attempt) {
+      return attempt.upstream == upstream && !attempt.torn;
+    };
+    return static_cast<std::size_t>(std::count_if(tried().begin(), tried().end(), there));
   }
   bool has(Attempt::State state) const {
     return std::any_of(tried().begin(), tried().end(),

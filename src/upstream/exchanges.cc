@@ -19,8 +19,7 @@ constexpr ExchangeFailure unusable{Cause::unusable, ede::network_error,
 
 }  // namespace
 
-Exchanges::Exchanges(Pool& pool, UpstreamCounters& counters, const Instant& clock_now)
-    : pool_(pool), counters_(counters), now_(clock_now) {
+Exchanges::Exchanges(Pool& pool, const Instant& clock_now) : pool_(pool), now_(clock_now) {
   pool_.set_events(*this);
 }
 
@@ -77,12 +76,19 @@ Exchanges::Sending Exchanges::try_to_send(Exchange& exchange) {
       return Sending::sent;
     case Pool::Pick::Verdict::wait:
       // An answer in hand, if a bad one, is better than waiting for an upstream that is not there.
-      if (exchange.bad_answer && !pick.hopeful) return Sending::not_worth_waiting;
+      if (exchange.bad_answer && !pick.hopeful && !owed(exchange)) {
+        return Sending::not_worth_waiting;
+      }
       return pick.constrained ? Sending::waits_constrained : Sending::waits;
     case Pool::Pick::Verdict::exhausted:
       return Sending::exhausted;
   }
   return Sending::waits;
+}
+
+// Was somebody asked who may well answer yet?
+bool Exchanges::owed(const Exchange& exchange) const {
+  return exchange.has(Attempt::State::suspect) && now_ - exchange.asked < lost_after;
 }
 
 void Exchanges::send(Exchange& exchange, Connection& connection, Pool::Sending sending) {
@@ -93,6 +99,7 @@ void Exchanges::send(Exchange& exchange, Connection& connection, Pool::Sending s
   shape.padding_block = upstream.spec.padding ? query_padding_block : 0;
   const bool anew = sending == Pool::Sending::first;
   pool_.count_sent(connection, sending);
+  exchange.last_sent = now_;
   if (anew) {
     exchange.asked = now_;
     lateness_.add(exchange, upstream.id);
@@ -103,6 +110,7 @@ void Exchanges::send(Exchange& exchange, Connection& connection, Pool::Sending s
   attempt.upstream = upstream.id;
   attempt.state = Attempt::State::active;
   attempt.charged = true;
+  attempt.torn = false;
   attempt.edns = shape.edns;
 }
 
@@ -298,6 +306,7 @@ void Exchanges::on_lost(Connection& connection, ExchangeId id, bool answered_som
   if (exchange == nullptr) return;
   exchange->for_each_on(connection.id(), [answered_something](Attempt& attempt) {
     attempt.state = Attempt::State::over;
+    attempt.torn = answered_something;
     if (answered_something) attempt.charged = false;
   });
   ask_again(*exchange);

@@ -49,7 +49,7 @@ class ExchangeEvents {
 class Exchanges final : public PoolEvents {
  public:
   // All outlive this object.
-  Exchanges(Pool& pool, UpstreamCounters& counters, const Instant& clock_now);
+  Exchanges(Pool& pool, const Instant& clock_now);
 
   void set_events(ExchangeEvents& events) { events_ = &events; }
   // Also for those in progress, if it ends them sooner.
@@ -110,6 +110,7 @@ class Exchanges final : public PoolEvents {
   void hedge(Exchange& exchange);
   void ask_lost_ones_again();
   void take_for_lost(Exchange& exchange);
+  bool owed(const Exchange& exchange) const;
   Duration patience_with(std::uint32_t upstream) const;
   void ask_again(Exchange& exchange);
   void end_soon(Exchange& exchange);
@@ -123,7 +124,6 @@ class Exchanges final : public PoolEvents {
   void retire(Exchange& exchange);
 
   Pool& pool_;
-  UpstreamCounters& counters_;
   const Instant& now_;
   ExchangeEvents* events_ = nullptr;
   Duration timeout_ = std::chrono::milliseconds{4'500};

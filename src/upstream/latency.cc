@@ -56,9 +56,9 @@ Duration LatencyEstimate::quantile(double share) const {
   return above(static_cast<std::uint32_t>(samples_ * (1 - share)));
 }
 
-Duration LatencyEstimate::suspicion_after(unsigned silences) const {
+Duration LatencyEstimate::suspicion_after(Duration round_trip, unsigned silences) const {
   const Duration first = p95_ == Duration{0}
-                             ? suspicion_without_samples
+                             ? std::max(suspicion_factor * round_trip, suspicion_without_samples)
                              : std::clamp(suspicion_factor * p95_, suspicion_min, suspicion_max);
   constexpr unsigned doublings_max = 4;  // from the least to the most
   return std::min(first * (1 << std::min(silences, doublings_max)), suspicion_max);

@@ -36,9 +36,10 @@ class LatencyEstimate {
   Duration p95() const { return p95_; }
   // Of another share of the samples, 0 to 1; not for every query.
   Duration quantile(double share) const;
+  // round_trip: to the server and back, as far as known; without samples it tells how long to wait.
   // silences: connections that were suspected in vain since the last answer; each doubles it, as a
   // server that pauses answers nobody sooner for being asked more often.
-  Duration suspicion_after(unsigned silences = 0) const;
+  Duration suspicion_after(Duration round_trip = {}, unsigned silences = 0) const;
 
  private:
   // From 1 µs in quarter octaves: the last bucket begins at 2^(95/4) µs, 14 s.

@@ -51,7 +51,7 @@ void Pool::rank_group(const Group& group, const Exchange& exchange) {
   for (std::uint32_t place = group.first; place < group.first + group.count; ++place) {
     ranked_.push_back(candidate_of(place));
     Candidate& candidate = ranked_.back();
-    const bool let_down = exchange.sends > 1 && exchange.asked_at(upstreams_[place]->id);
+    const bool let_down = exchange.sends > 1 && exchange.sends_to(upstreams_[place]->id) > 0;
     candidate.avoided = candidate.avoided || let_down;
   }
   if (ranked_.size() > 1) rank(group.selection, exchange.question, random_, ranked_);
@@ -85,7 +85,8 @@ bool Pool::may_ask_group(const Group& group, const Exchange& exchange) const {
 // The first upstream in rank that has a connection, or will soon. Where any will do, a later one
 // with a connection is better than an earlier one to wait for; where the order is what was asked
 // for, it is not.
-Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::size_t waiting) {
+Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::size_t waiting,
+                           bool last_resort) {
   const bool any_will_do =
       group.selection != Selection::order && group.selection != Selection::hash;
   rank_group(group, exchange);
@@ -97,6 +98,7 @@ Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::si
       continue;
     }
     offer.may_ask_any = true;
+    if (!last_resort && exchange.sends_to(upstream.id) >= sends_per_upstream_max) continue;
     offer.opening = offer.opening || (!candidate.avoided && upstream.opening());
     offer.proven = usable_connection(upstream, true);
     if (offer.proven != nullptr) return offer;
@@ -108,8 +110,19 @@ Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::si
   return offer;
 }
 
+// Whoever was asked so often without a usable answer is asked again only when nobody else is left.
 Pool::Pick Pool::pick(const Exchange& exchange, bool fresh, std::size_t waiting) {
   last_query_ = now_;
+  const Pick pick = pick_from_groups(exchange, waiting, false);
+  if (pick.verdict == Pick::Verdict::use || pick.hopeful) return pick;
+  const bool asked_often = exchange.sends >= sends_per_upstream_max;
+  const bool soon_again = now_ - exchange.last_sent < last_resort_interval;
+  const Pick last = asked_often && !soon_again ? pick_from_groups(exchange, waiting, true) : pick;
+  if (last.verdict == Pick::Verdict::wait) try_failing(exchange, fresh);
+  return last;
+}
+
+Pool::Pick Pool::pick_from_groups(const Exchange& exchange, std::size_t waiting, bool last_resort) {
   bool constrained = false;
   bool may_ask_any = upstreams_.empty();
   bool opening = false;
@@ -119,7 +132,7 @@ Pool::Pick Pool::pick(const Exchange& exchange, bool fresh, std::size_t waiting)
       constrained = true;
       continue;
     }
-    const Offer offer = offer_of(group, exchange, waiting);
+    const Offer offer = offer_of(group, exchange, waiting, last_resort);
     constrained = constrained || offer.constrained;
     may_ask_any = may_ask_any || offer.may_ask_any;
     if (offer.proven != nullptr) return {Pick::Verdict::use, offer.proven};
@@ -130,7 +143,6 @@ Pool::Pick Pool::pick(const Exchange& exchange, bool fresh, std::size_t waiting)
     }
   }
   if (unproven != nullptr) return {Pick::Verdict::use, unproven};
-  try_failing(exchange, fresh);
   return {may_ask_any ? Pick::Verdict::wait : Pick::Verdict::exhausted, nullptr, opening,
           constrained};
 }
@@ -141,7 +153,7 @@ Connection* Pool::pick_another(const Exchange& exchange) {
   rank_group(groups_[asked->group], exchange);
   for (const Candidate& candidate : ranked_) {
     const Upstream& upstream = *upstreams_[candidate.place];
-    if (candidate.avoided || exchange.asked_at(upstream.id)) continue;
+    if (candidate.avoided || exchange.sends_to(upstream.id) > 0) continue;
     if (Connection* connection = usable_connection(upstream, true)) return connection;
     expect_soon(*upstreams_[candidate.place], 0);
   }

@@ -198,7 +198,9 @@ class Pool final : public ConnectionEvents {
     bool may_ask_any = false;
   };
   void rank_group(const Group& group, const Exchange& exchange);
-  Offer offer_of(const Group& group, const Exchange& exchange, std::size_t waiting);
+  Offer offer_of(const Group& group, const Exchange& exchange, std::size_t waiting,
+                 bool last_resort);
+  Pick pick_from_groups(const Exchange& exchange, std::size_t waiting, bool last_resort);
   bool may_ask_group(const Group& group, const Exchange& exchange) const;
   Connection* usable_connection(const Upstream& upstream, bool on_probation) const;
   bool expect_soon(Upstream& upstream, std::size_t waiting);

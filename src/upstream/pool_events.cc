@@ -43,6 +43,7 @@ void Pool::on_ready(Connection& connection, const LinkReady& ready) {
   }
   upstream.connect.add(connection.connect_time());
   upstream.handshake.add(connection.handshake_time());
+  endpoint.round_trip = connection.connect_time();
   endpoint.certificate_expires = ready.certificate_expires;
   report(UpstreamEvent::Kind::connected, endpoint, ready.description);
   events_->on_change();

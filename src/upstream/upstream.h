@@ -72,7 +72,8 @@ struct Endpoint {
   std::size_t in_flight_max = pipeline_queries_max;
   bool known_failing = false;  // has been reported to the observer
   Instant last_failure{};
-  unsigned silences = 0;  // connections that became suspect since anything was answered
+  Duration round_trip{0};  // of the last TCP handshake
+  unsigned silences = 0;   // connections that became suspect since anything was answered
   Instant failing_since{};
   Instant last_begun{};        // an attempt to connect
   std::string failure_reason;  // the last one
@@ -122,7 +123,7 @@ struct Upstream {
 };
 
 inline Duration Endpoint::suspicion_after() const {
-  return upstream->latency.suspicion_after(silences);
+  return upstream->latency.suspicion_after(round_trip, silences);
 }
 
 // What happens to upstreams, for logs. Views are valid during the call.

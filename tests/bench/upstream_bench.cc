@@ -101,7 +101,7 @@ void exchange_from_question_to_answer(benchmark::State& state) {
   BackoffRegistry backoffs;
   UpstreamCounters counters;
   Pool pool{loopback, backoffs, loopback, counters, random, now};
-  Exchanges exchanges{pool, counters, now};
+  Exchanges exchanges{pool, now};
   exchanges.set_events(loopback);
   UpstreamSpec spec;
   spec.endpoints.emplace_back();

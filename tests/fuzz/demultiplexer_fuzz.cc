@@ -151,7 +151,7 @@ class Play final : ExchangeEvents, UpstreamObserver {
   BackoffRegistry backoffs_;
   UpstreamCounters counters_;
   Pool pool_{opener_, backoffs_, *this, counters_, random_, now_};
-  Exchanges exchanges_{pool_, counters_, now_};
+  Exchanges exchanges_{pool_, now_};
   std::uint64_t tokens_ = 0;
   std::map<std::uint64_t, bool> results_;
   std::vector<std::pair<LinkScript*, SeenQuery>> seen_;

@@ -21,7 +21,7 @@ Worker::Worker(const Settings& settings, unsigned number, LinkOpener& opener,
       trace_(trace),
       random(settings.seed * workers_max + number),
       pool(opener, backoffs, *this, upstream_counters, random, clock_now),
-      exchanges(pool, upstream_counters, clock_now),
+      exchanges(pool, clock_now),
       forwarder(exchanges, cache, counters, random, clock_now),
       turn(exchanges, forwarder, clock_now) {
   exchanges.set_timeout(milliseconds{settings.timeout});

@@ -83,7 +83,7 @@ class ForwarderTest : public testing::Test {
   UpstreamCounters upstream_counters_;
   ForwarderCounters counters_;
   Pool pool_{opener_, backoffs_, observer_, upstream_counters_, random_, now_};
-  Exchanges exchanges_{pool_, upstream_counters_, now_};
+  Exchanges exchanges_{pool_, now_};
   Cache cache_{std::size_t{1} << 20U, now_, random_};
   Forwarder forwarder_{exchanges_, cache_, counters_, random_, now_};
   Clients clients_;

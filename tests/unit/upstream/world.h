@@ -104,7 +104,7 @@ class World final : public ExchangeEvents, public UpstreamObserver {
   BackoffRegistry backoffs;
   UpstreamCounters counters;
   Pool pool{opener, backoffs, *this, counters, random, now};
-  Exchanges exchanges{pool, counters, now};
+  Exchanges exchanges{pool, now};
   std::map<std::uint64_t, std::uint8_t> answers;
   std::map<std::uint64_t, std::uint16_t> rcodes;
   std::map<std::uint64_t, std::uint16_t> failures;
