@@ -32,6 +32,7 @@ struct Attempt {
   };
   AttemptId id;
   std::uint32_t upstream = 0;
+  Instant sent{};
   State state = State::over;
   bool charged = true;  // counts against sends_per_upstream_max
   bool torn = false;    // a connection of use died under it, which says nothing of the upstream
@@ -63,11 +64,13 @@ struct Exchange {
   std::span<Attempt> tried() { return {attempts.data(), sends}; }
   std::span<const Attempt> tried() const { return {attempts.data(), sends}; }
 
-  bool may_ask(std::uint32_t upstream) const {
+  // last_answer: that upstream's; what was charged before it has lapsed.
+  bool may_ask(std::uint32_t upstream, Instant last_answer) const {
     if (upstream == answered_badly_by) return false;
     std::size_t charges = 0;
     for (const Attempt& attempt : tried()) {
-      if (attempt.upstream == upstream && attempt.charged) ++charges;
+      const bool counts = attempt.charged && attempt.sent >= last_answer;
+      if (attempt.upstream == upstream && counts) ++charges;
     }
     return charges < sends_per_upstream_max;
   }

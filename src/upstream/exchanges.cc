@@ -108,6 +108,7 @@ void Exchanges::send(Exchange& exchange, Connection& connection, Pool::Sending s
   attempt.id.connection = connection.id();
   attempt.id.slot = pool_.send(connection, exchange.id, exchange.question, shape, anew);
   attempt.upstream = upstream.id;
+  attempt.sent = now_;
   attempt.state = Attempt::State::active;
   attempt.charged = true;
   attempt.torn = false;
@@ -155,7 +156,8 @@ void Exchanges::hedge(Exchange& exchange) {
   const bool may = pool_.hedge_percent() > 0 && exchange.sends < sends_max &&
                    exchange.has(Attempt::State::active) && !exchange.bad_answer &&
                    !exchange.cancelled;
-  if (!may) return;
+  // One that was sent again, its connection having died, is not late yet.
+  if (!may || now_ - exchange.last_sent < patience_with(exchange.tried().front().upstream)) return;
   Connection* another = pool_.pick_for_late(exchange);
   if (another == nullptr) return;
   if (hedge_budget_.take()) {
@@ -388,7 +390,9 @@ void Exchanges::ask_without_edns(Exchange& exchange, Attempt& attempt) {
 // SERVFAIL and REFUSED are worth a try elsewhere.
 bool Exchanges::ask_elsewhere_instead(Exchange& exchange, std::uint32_t upstream) {
   const bool failure = answer_.rcode == rcode::servfail || answer_.rcode == rcode::refused;
-  if (!failure || exchange.bad_answer || answer_.is_deliberate()) return false;
+  if (!failure || answer_.is_deliberate()) return false;
+  // Another copy of the query, and it says the same again.
+  if (exchange.bad_answer) return upstream == exchange.answered_badly_by;
   if (!pool_.has_alternative(upstream)) return false;
   exchange.answered_badly_by = upstream;
   exchange.bad_answer = std::make_unique<Answer>(answer_);

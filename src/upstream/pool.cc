@@ -14,6 +14,7 @@ Pool::Pool(LinkOpener& opener, BackoffRegistry& backoffs, UpstreamObserver& obse
       counters_(counters),
       random_(random),
       now_(clock_now) {
+  departed_.id = UINT32_MAX;  // 0 means none
   departed_.spec.name = "removed upstream";
 }
 
@@ -93,7 +94,7 @@ Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::si
   Offer offer;
   for (const Candidate& candidate : ranked_) {
     Upstream& upstream = *upstreams_[candidate.place];
-    if (!exchange.may_ask(upstream.id)) {
+    if (!exchange.may_ask(upstream.id, upstream.last_answer)) {
       offer.constrained = true;
       continue;
     }
@@ -188,7 +189,8 @@ const Upstream* Pool::find_upstream(std::uint32_t id) const {
 
 bool Pool::has_alternative(std::uint32_t upstream) const {
   const Upstream* known = find_upstream(upstream);
-  return known != nullptr && groups_[known->group].count > 1;
+  // To one that is not configured any more, everybody is.
+  return known == nullptr ? !upstreams_.empty() : groups_[known->group].count > 1;
 }
 
 // Will this upstream have a usable connection within connect_patience, as far as one can know?
@@ -218,7 +220,7 @@ bool Pool::expect_soon(Upstream& upstream, std::size_t waiting) {
 // Nobody has a connection or will soon: whoever failed may be back.
 void Pool::try_failing(const Exchange& exchange, bool fresh) {
   for (const auto& upstream : upstreams_) {
-    if (!exchange.may_ask(upstream->id)) continue;
+    if (!exchange.may_ask(upstream->id, upstream->last_answer)) continue;
     for (const auto& endpoint : upstream->endpoints) {
       if (upstream->connection_count() >= connections_per_upstream_max) break;
       if (endpoint->opening() || !endpoint->backoff->snapshot().failing()) continue;

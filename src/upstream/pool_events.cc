@@ -84,7 +84,7 @@ void Pool::on_match(Connection& connection, const Pipeline::Match& match,
 void Pool::note_answer(Connection& connection, const Pipeline::Match& match) {
   Endpoint& endpoint = connection.endpoint();
   Upstream& upstream = *endpoint.upstream;
-  endpoint.last_answer = now_;
+  endpoint.last_answer = upstream.last_answer = now_;
   endpoint.silences = 0;
   // What an old connection still answers does not undo that new ones fail.
   const bool news = connection.began() >= endpoint.last_failure;

@@ -100,6 +100,7 @@ struct Upstream {
   LatencyEstimate latency;
   ExpectedLatency expected;
   Instant last_query{};  // of a client
+  Instant last_answer{};
   Instant last_probe{};
   bool probe_when_ready = false;
   Instant without_edns_until{};  // a server that answers FORMERR to EDNS is asked without
