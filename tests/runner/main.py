@@ -130,6 +130,17 @@ def threads() -> Outcome:
     return outcome
 
 
+def sim() -> Outcome:
+    """A whole sotto on simulated networks, some thousand seeds of faults."""
+    shell("sim", ["script/sim"])
+    text = (RESULTS / "sim.log").read_text(errors="replace")
+    runs = re.findall(r"^sim: (\d+) runs, (\d+) failed", text, re.MULTILINE)
+    failed = re.findall(r"^FAILED (seed \d+: \w+)", text, re.MULTILINE)
+    if not runs or sum(int(count) for _, count in runs) != len(failed):
+        raise Failed("script/sim did not come to its end")
+    return Outcome(passed=sum(int(count) for count, _ in runs) - len(failed), failed=failed)
+
+
 def integration() -> Outcome:
     """The binary users run, against real servers and one that misbehaves."""
     build("integration", "release", ["sotto"])
@@ -170,6 +181,7 @@ def deploy() -> Outcome:
 SECTIONS: dict[str, Callable[[], Outcome]] = {
     "tidy": tidy,
     "unit": unit,
+    "sim": sim,
     "integration": integration,
     "demo": demo,
     "sanitized": sanitized,
