@@ -164,8 +164,10 @@ constexpr std::array<Option, 16> rows{{
      .print = [](const Config& config,
                  const Entry&) { return std::to_string(config.hedge_percent); },
      .help = "A query that takes longer than 95 of 100 at its upstream is sent to another one of "
-             "the group too, and the first answer counts. At most this many percent of all "
-             "queries are sent twice that way. 0: none."},
+             "the group too, and the first answer counts; where the group has no other, or its "
+             "select is order or hash, over a second connection to the same one if the first is "
+             "silent. At most this many percent of all queries are sent twice that way, questions "
+             "of our own included that find out whether a slow upstream has recovered. 0: none."},
     {.key = "health.name",
      .kind = Kind::text,
      .standard = "\".\"",

@@ -133,7 +133,9 @@ Duration Exchanges::patience_with(std::uint32_t id) const {
   const Upstream* upstream = pool_.find_upstream(id);
   if (upstream == nullptr || pool_.hedge_percent() == 0) return lost_after;
   const Duration p95 = upstream->latency.p95();
-  return p95 == Duration{0} ? hedge_after_unknown : std::clamp(p95, hedge_after_min, lost_after);
+  if (p95 == Duration{0}) return hedge_after_unknown;
+  return std::clamp(p95, pool_.hedges_elsewhere(id) ? hedge_after_min : hedge_at_home_min,
+                    lost_after);
 }
 
 void Exchanges::hedge_late_ones() {

@@ -16,6 +16,9 @@ namespace sotto {
 
 // Hedging sooner than this costs more than it gains, however fast the upstream is.
 inline constexpr Duration hedge_after_min = std::chrono::milliseconds{5};
+// Over another connection to the same upstream no sooner than this: a pause that short is more
+// often a busy machine than a lost segment.
+inline constexpr Duration hedge_at_home_min = std::chrono::milliseconds{40};
 // … and after this, when nobody knows how fast it is.
 inline constexpr Duration hedge_after_unknown = std::chrono::milliseconds{250};
 // A query that has no answer after this is asked once more, even of the same upstream: somewhere it

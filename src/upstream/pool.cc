@@ -88,8 +88,7 @@ bool Pool::may_ask_group(const Group& group, const Exchange& exchange) const {
 // for, it is not.
 Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::size_t waiting,
                            bool last_resort) {
-  const bool any_will_do =
-      group.selection != Selection::order && group.selection != Selection::hash;
+  const bool any_will_do = takes_any(group);
   rank_group(group, exchange);
   Offer offer;
   for (const Candidate& candidate : ranked_) {
@@ -163,7 +162,7 @@ Connection* Pool::pick_another(const Exchange& exchange) {
 
 Connection* Pool::pick_for_late(const Exchange& exchange) {
   const Attempt& first = exchange.tried().front();
-  if (has_alternative(first.upstream)) return pick_another(exchange);
+  if (hedges_elsewhere(first.upstream)) return pick_another(exchange);
   const Connection* silent = find(first.id.connection);
   if (silent == nullptr || !silent->silent_since(exchange.asked)) return nullptr;
   // A slow answer among others is the question's fault; silence may be the path's.
@@ -185,6 +184,15 @@ const Upstream* Pool::find_upstream(std::uint32_t id) const {
     if (upstream->id == id) return upstream.get();
   }
   return nullptr;
+}
+
+// Whoever asked for an order, or for each name to go to one upstream, did not ask for others to see
+// what is late.
+bool Pool::hedges_elsewhere(std::uint32_t upstream) const {
+  const Upstream* known = find_upstream(upstream);
+  if (known == nullptr) return false;
+  const Group& group = groups_[known->group];
+  return group.count > 1 && takes_any(group);
 }
 
 bool Pool::has_alternative(std::uint32_t upstream) const {

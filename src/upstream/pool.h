@@ -111,9 +111,11 @@ class Pool final : public ConnectionEvents {
   // For a query that was sent once: a connection to one more upstream of its group that works and
   // has not been asked; null without one.
   Connection* pick_another(const Exchange& exchange);
-  // … or, where there is no other, another connection to the same one, if the first has been silent
-  // since.
+  // … or, where there is no other to take, another connection to the same one, if the first has
+  // been silent since.
   Connection* pick_for_late(const Exchange& exchange);
+  // Is a late query asked of another upstream of this one's group?
+  bool hedges_elsewhere(std::uint32_t upstream) const;
   // Is there more than one upstream in this one's group?
   bool has_alternative(std::uint32_t upstream) const;
   Selection selection_of(const Upstream& upstream) const {
@@ -187,6 +189,11 @@ class Pool final : public ConnectionEvents {
     std::uint32_t first = 0;
     std::uint32_t count = 0;
   };
+
+  // Is any of its upstreams as good as another?
+  static bool takes_any(const Group& group) {
+    return group.selection != Selection::order && group.selection != Selection::hash;
+  }
 
   // What one group offers for a query.
   struct Offer {

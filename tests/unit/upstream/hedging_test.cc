@@ -216,15 +216,28 @@ TEST_F(HedgingTest, ASilentConnectionIsHedgedByAnotherOfTheSameUpstream) {
   World world{{{1}}, Selection::fastest, 100};
   prepare(world);
   world.ask("first.example.");
-  world.wait(milliseconds{30});  // late: a second connection is opened for the next time
+  world.wait(hedge_at_home_min);  // late: a second connection is opened for the next time
   ASSERT_EQ(world.open_links(1).size(), 2U);
   world.become_ready(*world.open_links(1)[1]);
   answer_all(world);
   world.ask("second.example.");
-  world.wait(milliseconds{30});
+  world.wait(hedge_at_home_min);
   EXPECT_EQ(asked(world, "second.example."), (std::vector<std::uint16_t>{1, 1}));
   EXPECT_EQ(world.counters.hedged.value(), 1U);
   EXPECT_EQ(world.counters.suspected.value(), 0U);
+}
+
+TEST_F(HedgingTest, WhereTheOrderCountsNobodyElseSeesWhatIsLate) {
+  for (const Selection selection : {Selection::order, Selection::hash}) {
+    World world{{{1}, {2}}, selection, 100};
+    prepare(world);
+    const auto before = world.counters.sent.value();
+    world.ask("late.example.");
+    world.wait(hedge_at_home_min);
+    const auto ports = asked(world, "late.example.");
+    ASSERT_EQ(ports.size(), 1U);
+    EXPECT_EQ(world.counters.sent.value(), before + 1);
+  }
 }
 
 }  // namespace
