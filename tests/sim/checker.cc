@@ -181,7 +181,8 @@ void Checker::on_response(std::size_t number, std::span<const std::uint8_t> octe
     fail("right", "a response cannot be read");
     return;
   }
-  trace_.note("response, client and rcode", asked.entry.client, response->rcode());
+  trace_.note("response, client, name and rcode", asked.entry.client, asked.entry.name,
+              response->rcode());
   if (response->id != asked.query.id || response->name != asked.query.name ||
       response->type != asked.query.type || (response->flags & flag::response) == 0) {
     fail("right", "ID or question of the response to " + text_of(asked.query) + " are not its own");

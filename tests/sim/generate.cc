@@ -141,8 +141,8 @@ class Generator {
         return between(150, 600);
       case Fault::fin_after:
         return gently ? between(20, 60) : between(1, 60);
-      case Fault::fin_idle:
-        return between(100, 4'000);
+      case Fault::fin_idle:  // gently: later than a query can come after the handshake
+        return gently ? between(800, 4'000) : between(100, 4'000);
       case Fault::slow:
         return gently ? between(10, 200) : between(20, 700);
       case Fault::slow_handshake:

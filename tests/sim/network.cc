@@ -8,6 +8,7 @@
 
 #include "dns/constants.h"
 #include "dns/wire.h"
+#include "oracle.h"
 
 namespace sotto::sim {
 namespace {
@@ -184,7 +185,8 @@ void Network::note_queries(std::uint64_t id, Flow& flow, std::span<const std::ui
       checker_.fail("wire", query ? "an ID in use was used again" : "a query cannot be read");
       return;
     }
-    trace_.note("asks, endpoint, connection and ID", flow.endpoint, id, query->id);
+    trace_.note("asks, endpoint, connection, ID and name", flow.endpoint, id, query->id,
+                number_of_name(query->name));
     flow.unanswered.emplace(query->id, Octets(message->begin(), message->end()));
     checker_.on_sent(id, *query);
   }

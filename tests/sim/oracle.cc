@@ -56,6 +56,13 @@ Octets name_numbered(unsigned number) {
   return {name.octets().begin(), name.octets().end()};
 }
 
+unsigned number_of_name(std::span<const std::uint8_t> name) {
+  unsigned number = 0;
+  if (name.size() < 2 || fold_case(name[1]) != 'n') return 0;
+  for (std::size_t at = 2; at <= name[0]; ++at) number = number * 10 + name[at] - '0';
+  return number;
+}
+
 Truth truth_of(std::span<const std::uint8_t> name, std::uint16_t type) {
   Truth truth;
   const std::uint64_t hash = hash_of(name, type);

@@ -12,6 +12,9 @@ namespace sotto::sim {
 // The names clients ask for, by number, in wire format.
 Octets name_numbered(unsigned number);
 
+// The other way round; 0 for any other name.
+unsigned number_of_name(std::span<const std::uint8_t> name);
+
 struct Truth {
   std::uint16_t rcode = 0;
   std::vector<Record> answers;    // TTLs as an authoritative server has them
