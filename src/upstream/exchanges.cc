@@ -305,13 +305,13 @@ void Exchanges::give_up_all() {
   while (Exchange* exchange = by_age_.front()) give_up(*exchange, unanswered);
 }
 
-void Exchanges::on_lost(Connection& connection, ExchangeId id, bool answered_something) {
+void Exchanges::on_lost(Connection& connection, ExchangeId id, bool excused) {
   Exchange* exchange = exchanges_.find(id);
   if (exchange == nullptr) return;
-  exchange->for_each_on(connection.id(), [answered_something](Attempt& attempt) {
+  exchange->for_each_on(connection.id(), [excused](Attempt& attempt) {
     attempt.state = Attempt::State::over;
-    attempt.torn = answered_something;
-    if (answered_something) attempt.charged = false;
+    attempt.torn = excused;
+    if (excused) attempt.charged = false;
   });
   ask_again(*exchange);
 }

@@ -86,7 +86,7 @@ class Exchanges final : public PoolEvents {
   // PoolEvents
   void on_response(Connection& connection, const Pipeline::Match& match,
                    std::span<const std::uint8_t> message) override;
-  void on_lost(Connection& connection, ExchangeId exchange, bool answered_something) override;
+  void on_lost(Connection& connection, ExchangeId exchange, bool excused) override;
   void on_suspect(Connection& connection, ExchangeId exchange) override;
   void on_unsuspected(Connection& connection, ExchangeId exchange) override;
   void on_change() override { look_again_ = pool_changed_ = true; }

@@ -167,6 +167,7 @@ Connection* Pool::pick_for_late(const Exchange& exchange) {
   if (silent == nullptr || !silent->silent_since(exchange.asked)) return nullptr;
   // A slow answer among others is the question's fault; silence may be the path's.
   Endpoint& endpoint = silent->endpoint();
+  if (endpoint.upstream == &departed_) return nullptr;
   for (const auto& connection : endpoint.connections) {
     const bool other = connection.get() != silent && !connection->silent_since(exchange.asked);
     if (other && connection->usable(endpoint.in_flight_max)) return connection.get();

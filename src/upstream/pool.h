@@ -57,8 +57,8 @@ class PoolEvents {
  public:
   virtual void on_response(Connection& connection, const Pipeline::Match& match,
                            std::span<const std::uint8_t> message) = 0;
-  // The connection died; answered_something: it was of use before that.
-  virtual void on_lost(Connection& connection, ExchangeId exchange, bool answered_something) = 0;
+  // The connection died; excused: it was of use before that, or it was us who closed it.
+  virtual void on_lost(Connection& connection, ExchangeId exchange, bool excused) = 0;
   // The connection is silent, or the answer was among what came garbled: ask elsewhere, but an
   // answer from it would still do.
   virtual void on_suspect(Connection& connection, ExchangeId exchange) = 0;

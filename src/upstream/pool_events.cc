@@ -209,7 +209,9 @@ void Pool::on_closed(Connection& connection, const LinkClosed& closed) {
   }
   learn_from_end(connection, closed, lost.size());
   something_closed_ = true;
-  for (const ExchangeId exchange : lost) events_->on_lost(connection, exchange, useful);
+  // What we closed ourselves, the network having changed, say, is no fault of the server's.
+  const bool excused = useful || (!closed.by_peer && closed.kind == FailureKind::none);
+  for (const ExchangeId exchange : lost) events_->on_lost(connection, exchange, excused);
   const bool in_order = closed.kind == FailureKind::none && lost.empty();
   const bool worked = useful || (connection.never_asked() && !turned_away);
   if (in_order && worked && !closing_all_) keep_warm(endpoint);
