@@ -96,9 +96,10 @@ void Checker::check_open_budget(unsigned endpoint) {
   }
 }
 
-void Checker::on_flow_ended(std::uint64_t id) {
+void Checker::on_flow_ended(std::uint64_t id, bool by_us) {
   Flow& flow = flows_.at(id);
   flow.ended = true;
+  flow.ended_by_us = by_us;
   if (flow.heard > 0) fulfilled_[flow.endpoint].push_back(now_);
 }
 
@@ -120,9 +121,10 @@ void Checker::on_sent(std::uint64_t flow, const Message& query) {
 void Checker::check_send_budget(const Known& known, unsigned upstream) {
   std::size_t charged = 0;
   for (const Send& send : known.sends) {
-    // What a connection loses on which something came, even wrongly, is not held against it, nor is
-    // what was before the upstream answered.
-    const bool counts = !flows_.at(send.flow).spoke && send.at >= answered_at_[upstream];
+    // What a connection loses on which something came, even wrongly, is not held against it, nor
+    // what we closed ourselves, nor what was before the upstream answered.
+    const Flow& flow = flows_.at(send.flow);
+    const bool counts = !flow.spoke && !flow.ended_by_us && send.at >= answered_at_[upstream];
     if (send.upstream == upstream && counts) ++charged;
   }
   if (known.sends.size() >= sends_max) fail("budget", "a query was sent once too often in all");

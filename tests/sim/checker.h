@@ -50,7 +50,7 @@ class Checker {
 
   // The network's side. flow: a connection's number, never used twice.
   void on_open(std::uint64_t flow, unsigned endpoint);
-  void on_flow_ended(std::uint64_t flow);
+  void on_flow_ended(std::uint64_t flow, bool by_us);
   void on_sent(std::uint64_t flow, const Message& query);
   // Whatever came, right or wrong.
   void on_message(std::uint64_t flow) { flows_.at(flow).spoke = true; }
@@ -81,6 +81,7 @@ class Checker {
     bool spoke = false;  // something came
     unsigned heard = 0;  // right answers
     bool ended = false;
+    bool ended_by_us = false;
   };
   struct Send {
     std::uint64_t flow;

@@ -33,7 +33,7 @@ class Network::FlowLink final : public Link {
 
  private:
   void forget() {
-    if (network_.flows_.erase(id_) > 0) network_.checker_.on_flow_ended(id_);
+    if (network_.flows_.erase(id_) > 0) network_.checker_.on_flow_ended(id_, true);
   }
 
   Network& network_;
@@ -161,7 +161,7 @@ void Network::end(std::uint64_t id, FailureKind kind, const char* reason) {
   LinkEvents& events = tell(*found->second);
   trace_.note(reason, id);
   flows_.erase(found);
-  checker_.on_flow_ended(id);
+  checker_.on_flow_ended(id, false);
   events.on_link_closed({kind, reason, true});
 }
 
