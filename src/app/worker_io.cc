@@ -67,12 +67,14 @@ std::future<WorkerReport> Worker::report() {
 }
 
 WorkerReport Worker::make_report() const {
-  return {.forwarder = counters_,
-          .udp = udp_counters_,
-          .tcp = tcp_counters_,
-          .udp_unsent = udp_unsent(),
-          .waiting = forwarder_.waiting(),
-          .pool = pool_.report()};
+  WorkerReport report{.forwarder = counters_,
+                      .udp = udp_counters_,
+                      .tcp = tcp_counters_,
+                      .udp_unsent = udp_unsent(),
+                      .waiting = forwarder_.waiting(),
+                      .pool = pool_.report()};
+  report.pool.hedges_denied = exchanges_.hedges_denied();
+  return report;
 }
 
 void Worker::join() {
