@@ -86,7 +86,7 @@ class Background final : public BootstrapEvents {
   Bootstrap bootstrap_;
   TicketKeeper tickets_;
   AddressKeeper addresses_;
-  HostAddresses known_;                                      // from before the start
+  HostAddresses known_;                                      // of every host ever found
   std::map<std::string, std::string, std::less<>> failing_;  // told reason, by host
   std::unique_ptr<NetworkWatch> network_watch_;
   std::unique_ptr<ClockWatch> clock_watch_;

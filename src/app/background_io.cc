@@ -51,7 +51,11 @@ void Background::start(BackgroundConfig config) {
 }
 
 void Background::apply(BackgroundConfig config) {
-  loop_.post([this, config = std::move(config)]() mutable { adopt(std::move(config)); });
+  loop_.post([this, config = std::move(config)]() mutable {
+    adopt(std::move(config));
+    // A host that came back is known here, and not where the workers' configuration is made.
+    events_.on_addresses(bootstrap_.addresses());
+  });
 }
 
 void Background::adopt(BackgroundConfig config) {
@@ -117,6 +121,7 @@ void Background::on_bootstrap(const BootstrapEvent& event) {
     }
   }
   if (!event.changed) return;
+  for (const auto& [host, found] : bootstrap_.addresses()) known_.insert_or_assign(host, found);
   events_.on_addresses(bootstrap_.addresses());
   addresses_.save(bootstrap_.addresses());
 }

@@ -166,8 +166,7 @@ constexpr std::array<Option, 16> rows{{
      .help = "A query that takes longer than 95 of 100 at its upstream is sent to another one of "
              "the group too, and the first answer counts; where the group has no other, or its "
              "select is order or hash, over a second connection to the same one if the first is "
-             "silent. At most this many percent of all queries are sent twice that way, questions "
-             "of our own included that find out whether a slow upstream has recovered. 0: none."},
+             "silent. At most this many percent of all queries are sent twice that way. 0: none."},
     {.key = "health.name",
      .kind = Kind::text,
      .standard = "\".\"",

@@ -33,6 +33,10 @@ inline constexpr Duration idle_margin = std::chrono::seconds{1};
 // what has become of its connections.
 inline constexpr Duration slept_min = std::chrono::seconds{3};
 
+// After a silence a connection gets nothing new until what it owes is answered, or for this long:
+// some queries are never answered.
+inline constexpr Duration owing_max = std::chrono::seconds{2};
+
 class Connection;
 struct Endpoint;
 
@@ -79,7 +83,7 @@ class Connection final : public LinkEvents {
   // May it carry one more query? in_flight_max: what this server answers per connection.
   bool usable(std::size_t in_flight_max) const {
     return state_ == State::ready && !suspect() && !pipeline_.full() &&
-           pipeline_.outstanding() < in_flight_max && !overslept() && !owes_;
+           pipeline_.outstanding() < in_flight_max && !overslept() && !owes();
   }
   // Ready, and nothing was asked yet.
   bool untouched() const { return state_ == State::ready && sent_ == 0; }
@@ -151,6 +155,7 @@ class Connection final : public LinkEvents {
     return idle() ? now_ >= last_use_ + idle_timeout_
                   : unheard_since_ && now_ >= *unheard_since_ + slept_min;
   }
+  bool owes() const { return owes_ && now_ - silence_ended_ < owing_max; }
   void become_closed();
   void note_heard(bool whole);
 

@@ -35,6 +35,7 @@ struct Attempt {
   Instant sent{};
   State state = State::over;
   bool charged = true;  // counts against sends_per_upstream_max
+  bool wrong = false;   // what came was another question's answer
   bool torn = false;    // a connection of use died under it, which says nothing of the upstream
   bool edns = true;     // it was asked with EDNS
 };

@@ -39,6 +39,7 @@ ExchangeId Exchanges::start(const Question& question, std::uint64_t token) {
   exchange.deadline = now_ + timeout_;
   by_age_.push_back(exchange);
   hedge_budget_.earn(pool_.hedge_percent());
+  explore_budget_.earn(explore_percent);
   // Nobody is overtaken: whoever waits longer is served first.
   if (!waiting_.empty() || try_to_send(exchange) != Sending::sent) {
     waiting_.push_back(exchange);
@@ -60,7 +61,11 @@ bool Exchanges::cancel(ExchangeId id) {
 
 void Exchanges::resume(ExchangeId id) {
   Exchange& exchange = exchanges_.at(id);
-  if (std::exchange(exchange.cancelled, false)) ask_again(exchange);
+  if (!std::exchange(exchange.cancelled, false)) return;
+  exchange.deadline = now_ + timeout_;
+  by_age_.remove(exchange);
+  by_age_.push_back(exchange);
+  ask_again(exchange);
 }
 
 // Does not end the exchange from inside start(): its caller does not know the id yet.
@@ -111,7 +116,7 @@ void Exchanges::send(Exchange& exchange, Connection& connection, Pool::Sending s
   attempt.sent = now_;
   attempt.state = Attempt::State::active;
   attempt.charged = true;
-  attempt.torn = false;
+  attempt.torn = attempt.wrong = false;
   attempt.edns = shape.edns;
 }
 
@@ -266,7 +271,7 @@ bool Exchanges::serve(Exchange& exchange) {
 }
 
 void Exchanges::end_turn() {
-  if (!by_age_.empty()) pool_.explore([this] { return hedge_budget_.take(); });
+  if (!by_age_.empty()) pool_.explore([this] { return explore_budget_.take(); });
   // Twice: what is served may change the pool (a full connection lets another one open).
   for (int round = 0; round < 2 && look_again_; ++round) serve_waiting();
   look_again_ = false;
@@ -327,12 +332,14 @@ void Exchanges::on_suspect(Connection& connection, ExchangeId id) {
   ask_again(*exchange);
 }
 
+// What was answered wrongly is not waited for any the more.
 void Exchanges::on_unsuspected(Connection& connection, ExchangeId id) {
   Exchange* exchange = exchanges_.find(id);
   if (exchange == nullptr) return;
-  exchange->for_each_on(connection.id(),
-                        [](Attempt& attempt) { attempt.state = Attempt::State::active; });
-  stop_waiting(*exchange);
+  exchange->for_each_on(connection.id(), [](Attempt& attempt) {
+    if (!attempt.wrong) attempt.state = Attempt::State::active;
+  });
+  if (exchange->has(Attempt::State::active)) stop_waiting(*exchange);
 }
 
 void Exchanges::on_response(Connection& connection, const Pipeline::Match& match,
@@ -349,6 +356,7 @@ void Exchanges::on_response(Connection& connection, const Pipeline::Match& match
   });
   if (attempt == nullptr) return;
   attempt->state = mismatched ? Attempt::State::suspect : Attempt::State::over;
+  attempt->wrong = mismatched;
   if (mismatched) {
     attempt->charged = false;  // it works, if badly
     ask_again(exchange);

@@ -135,7 +135,8 @@ class Exchanges final : public PoolEvents {
   // looked at again when the pool changes.
   Waiting constrained_;
   Lateness lateness_;
-  HedgeBudget hedge_budget_;
+  ShareBudget hedge_budget_;
+  ShareBudget explore_budget_;
   std::uint64_t hedges_denied_ = 0;
   bool look_again_ = false;    // somebody who waits may have a chance now
   bool pool_changed_ = false;  // … even of those in constrained_

@@ -27,8 +27,11 @@ inline constexpr Duration lost_after = std::chrono::seconds{2};
 // … and again after this, while somebody waits.
 inline constexpr Duration lost_again_after = std::chrono::seconds{1};
 
-// The share of queries that may be hedged, saved up to a burst.
-class HedgeBudget {
+// Queries of our own that find out whether a slow upstream has recovered: percent of clients' ones.
+inline constexpr unsigned explore_percent = 5;
+
+// A share of clients' queries, saved up to a burst.
+class ShareBudget {
  public:
   static constexpr double saved_max = 32;
 

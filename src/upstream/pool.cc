@@ -98,7 +98,10 @@ Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::si
       continue;
     }
     offer.may_ask_any = true;
-    if (!last_resort && exchange.sends_to(upstream.id) >= sends_per_upstream_max) continue;
+    if (!last_resort && exchange.sends_to(upstream.id) >= sends_per_upstream_max) {
+      offer.constrained = true;
+      continue;
+    }
     offer.opening = offer.opening || (!candidate.avoided && upstream.opening());
     offer.proven = usable_connection(upstream, true);
     if (offer.proven != nullptr) return offer;

@@ -235,10 +235,12 @@ class Pool final : public ConnectionEvents {
   void retry_one_of_all();
   void retry(Endpoint& endpoint);
   void retire_connections(Endpoint& endpoint);
+  void forget_path(Endpoint& endpoint);
   void make_room(Upstream& upstream);
   void open(Endpoint& endpoint);
   void note_failure(Endpoint& endpoint, FailureCause cause, std::string_view reason);
-  void note_answer(Connection& connection, const Pipeline::Match& match);
+  void note_answer(Connection& connection, const Pipeline::Match& match,
+                   std::span<const std::uint8_t> message);
   void report(UpstreamEvent::Kind kind, const Endpoint& endpoint, std::string_view detail = {},
               FailureKind failure = FailureKind::none);
   std::unique_ptr<Upstream> adopt(UpstreamSpec spec, std::vector<std::unique_ptr<Upstream>>& old);

@@ -70,6 +70,9 @@ std::unique_ptr<Upstream> Pool::adopt(UpstreamSpec spec,
     upstream->latency = before->latency;
     upstream->expected = before->expected;
     upstream->last_query = before->last_query;
+    upstream->last_answer = before->last_answer;
+    upstream->last_probe = before->last_probe;
+    upstream->probe_when_ready = before->probe_when_ready;
     upstream->without_edns_until = before->without_edns_until;
     upstream->totals = before->totals;
     upstream->connect = before->connect;

@@ -1,6 +1,7 @@
 // What a pool makes of what its connections report.
 #include <algorithm>
 
+#include "dns/wire.h"
 #include "upstream/pool.h"
 
 namespace sotto {
@@ -57,12 +58,13 @@ void Pool::on_match(Connection& connection, const Pipeline::Match& match,
     case Pipeline::Verdict::formerr:
       counters_.answered.add();
       ++totals.answered;
-      note_answer(connection, match);
+      note_answer(connection, match, message);
       break;
     case Pipeline::Verdict::late:
       counters_.late.add();
       ++totals.late;
-      note_answer(connection, match);
+      note_answer(connection, match, message);
+      events_->on_change();  // there is room for one more
       return;
     case Pipeline::Verdict::mismatched:
       counters_.mismatched.add();
@@ -78,10 +80,25 @@ void Pool::on_match(Connection& connection, const Pipeline::Match& match,
       report(UpstreamEvent::Kind::discarded, connection.endpoint(), "an answer nobody asked for");
       return;
   }
-  if (match.exchange) events_->on_response(connection, match, message);
+  if (match.exchange) {
+    events_->on_response(connection, match, message);
+  } else {
+    events_->on_change();
+  }
 }
 
-void Pool::note_answer(Connection& connection, const Pipeline::Match& match) {
+namespace {
+
+// A server that fails on everything answers, too.
+bool is_failure(std::span<const std::uint8_t> message) {
+  const std::uint16_t code = load16(message.data() + 2) & flag::rcode_mask;
+  return code == rcode::servfail || code == rcode::refused;
+}
+
+}  // namespace
+
+void Pool::note_answer(Connection& connection, const Pipeline::Match& match,
+                       std::span<const std::uint8_t> message) {
   Endpoint& endpoint = connection.endpoint();
   Upstream& upstream = *endpoint.upstream;
   endpoint.last_answer = upstream.last_answer = now_;
@@ -90,7 +107,11 @@ void Pool::note_answer(Connection& connection, const Pipeline::Match& match) {
   const bool news = connection.began() >= endpoint.last_failure;
   if (news && (connection.answered() == 1 || endpoint.known_failing)) endpoint.backoff->on_answer();
   if (news && endpoint.known_failing) note_recovery(endpoint);
-  endpoint.health.on_good();
+  if (is_failure(message)) {
+    ++upstream.totals.failure_answers;
+  } else {
+    endpoint.health.on_good();
+  }
   const Duration latency = now_ - match.sent;
   if (connection.heard_in_time(match.sent)) upstream.latency.add(latency);
   upstream.expected.add(latency, now_);

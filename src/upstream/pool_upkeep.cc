@@ -187,18 +187,28 @@ void Pool::on_network_change() {
       endpoint->path = std::move(path);
       report(UpstreamEvent::Kind::moved, *endpoint, endpoint->path);
       retire_connections(*endpoint);
-      if (endpoint->path.empty()) continue;
-      endpoint->backoff->on_answer();
-      endpoint->last_begun = now_ - retry_interval_max;
-      outage_retry_due_ = now_;
+      if (!endpoint->path.empty()) forget_path(*endpoint);
     }
   }
   events_->on_change();
 }
 
+// What was learned of the old path says nothing of the new one.
+void Pool::forget_path(Endpoint& endpoint) {
+  endpoint.backoff->on_answer();
+  endpoint.health.reset();
+  endpoint.idle_limit = {};
+  endpoint.in_flight_max = pipeline_queries_max;
+  endpoint.silences = 0;
+  endpoint.upstream->expected = {};
+  endpoint.last_begun = now_ - retry_interval_max;
+  outage_retry_due_ = now_;
+}
+
 // What they carry goes elsewhere at once.
 void Pool::retire_connections(Endpoint& endpoint) {
-  for (std::size_t at = 0; at < endpoint.connections.size(); ++at) {
+  const std::size_t count = endpoint.connections.size();  // what closes may be opened anew behind
+  for (std::size_t at = 0; at < count; ++at) {
     endpoint.connections[at]->close();
   }
 }

@@ -116,7 +116,7 @@ bool Worker::overspent() const {
       counters.forwarded.value() + counters.prefetched.value() + counters.rechecked.value();
   const double earned = static_cast<double>(begun) * settings_.hedge / 100;
   return static_cast<double>(upstream_counters.hedged.value()) >
-         HedgeBudget::saved_max / 4 + earned;
+         ShareBudget::saved_max / 4 + earned;
 }
 
 const char* Sotto::left_over() const {

@@ -103,7 +103,7 @@ TEST_F(HedgingTest, TheBudgetIsAShareOfQueries) {
   }
   const std::uint64_t hedged = world.counters.hedged.value() - sent_before;
   EXPECT_GE(hedged, 20U);
-  EXPECT_LE(hedged, 50U + static_cast<std::uint64_t>(HedgeBudget::saved_max));
+  EXPECT_LE(hedged, 50U + static_cast<std::uint64_t>(ShareBudget::saved_max));
   EXPECT_GT(world.exchanges.hedges_denied(), 10U);
 }
 
