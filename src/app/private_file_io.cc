@@ -11,8 +11,8 @@
 namespace sotto {
 namespace {
 
-tl::unexpected<PrivateFileFault> fault(std::string reason, bool ours = true) {
-  return tl::unexpected(PrivateFileFault{false, ours, std::move(reason)});
+tl::unexpected<PrivateFileFault> fault(std::string reason) {
+  return tl::unexpected(PrivateFileFault{false, false, std::move(reason)});
 }
 
 }  // namespace
@@ -24,12 +24,12 @@ tl::expected<std::vector<std::uint8_t>, PrivateFileFault> read_private_file(
   if (!fd && (errno == ENOENT || errno == ENOTDIR)) {
     return tl::unexpected(PrivateFileFault{true, true, {}});
   }
-  if (!fd && errno == ELOOP) return fault("a symbolic link is not followed", false);
+  if (!fd && errno == ELOOP) return fault("a symbolic link is not followed");
   if (!fd) return fault(std::strerror(errno));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return fault(std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) return fault("not a regular file", false);
-  if (status.st_uid != ::geteuid()) return fault("it belongs to another user", false);
+  if (!S_ISREG(status.st_mode)) return fault("not a regular file");
+  if (status.st_uid != ::geteuid()) return fault("it belongs to another user");
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return fault("others than its owner may use it; its mode must be 0600");
   }

@@ -15,7 +15,7 @@ namespace sotto {
 
 struct PrivateFileFault {
   bool absent = false;
-  bool ours = true;    // false: what stands there is not to be replaced
+  bool ours = true;    // false: what stands there cannot be known to be, and is not replaced
   std::string reason;  // in words for a log line
 };
 

@@ -111,8 +111,8 @@ constexpr std::array<Option, 16> rows{{
                const Value& value) { entry.upstream.keep_warm = milliseconds{value.number}; },
      .print = [](const Config&, const Entry& entry) { return quoted(entry.upstream.keep_warm); },
      .help = "For this long after a query, a connection that closes is opened again ahead of need, "
-             "so that the next query does not wait for a handshake. \"0s\" opens connections only "
-             "when there is a query."},
+             "so that the next query does not wait for a handshake; at most eight times in a row "
+             "without a query. \"0s\" opens connections only when there is a query."},
     {.key = "upstream.padding",
      .kind = Kind::boolean,
      .standard = "true",

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -17,9 +18,16 @@ inline constexpr Duration idle_limit_memory = std::chrono::hours{1};
 
 class IdleLimit {
  public:
-  // The server closed a connection that had been idle for this long.
+  // The server closed a connection in order that had been idle for this long.
   void on_closed_idle(Duration idle, Instant now) {
     if (idle >= idle_close_min) learn(idle - std::max(idle / 8, idle_close_min / 4), now);
+  }
+  // … or reset it. A server that restarts does so, too; one that means it does so again after about
+  // as long.
+  void on_reset_idle(Duration idle, Instant now) {
+    const Duration before = std::exchange(reset_after_, idle);
+    const auto [less, more] = std::minmax(before, idle);
+    if (more - less <= less / 4) on_closed_idle(less, now);
   }
   // A connection that had been idle for this long took queries and never said anything again: a
   // middlebox had forgotten it, nobody knows since when.
@@ -41,6 +49,7 @@ class IdleLimit {
     until_ = now + idle_limit_memory;
   }
 
+  Duration reset_after_{0};  // the last one
   Duration limit_{0};
   Instant until_{};
 };

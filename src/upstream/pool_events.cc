@@ -247,7 +247,12 @@ void Pool::learn_from_end(Connection& connection, const LinkClosed& closed, std:
     endpoint.in_flight_max = std::min<std::size_t>(endpoint.in_flight_max, connection.answered());
   }
   if (closed.by_peer && lost == 0 && connection.reached() == Connection::State::ready) {
-    endpoint.idle_limit.on_closed_idle(now_ - connection.last_use(), now_);
+    const Duration idle = now_ - connection.last_use();
+    if (closed.kind == FailureKind::none) {
+      endpoint.idle_limit.on_closed_idle(idle, now_);
+    } else {
+      endpoint.idle_limit.on_reset_idle(idle, now_);
+    }
   } else if (connection.suspect()) {
     endpoint.idle_limit.on_silent_after(connection.idle_before_silence(), now_);
   }

@@ -145,7 +145,7 @@ void Pool::probe(Connection& connection) {
   upstream.probe_when_ready = false;
   ++upstream.totals.probes;
   counters_.probes.add();
-  const PipelineSlotId slot = connection.send({}, probe_question_, shape, true, random_);
+  const PipelineSlotId slot = connection.send({}, probe_question_, shape, false, random_);
   probes_.push_back({{connection.id(), slot}, now_});
 }
 

@@ -38,6 +38,15 @@ TEST(IdleLimit, AForgottenFlowSaysOnlyThatItWasTooLong) {
   EXPECT_EQ(limit.get(now), milliseconds{1'500}) << "the shortest counts";
 }
 
+TEST(IdleLimit, OneResetMayBeARestartAndTwoAreAHabit) {
+  IdleLimit limit;
+  limit.on_reset_idle(seconds{10}, now);
+  limit.on_reset_idle(seconds{2}, now);
+  EXPECT_EQ(limit.get(now), std::nullopt);
+  limit.on_reset_idle(milliseconds{2'400}, now);
+  EXPECT_EQ(limit.get(now), milliseconds{1'750});
+}
+
 TEST(IdleLimit, IsForgottenAfterAnHour) {
   IdleLimit limit;
   limit.on_closed_idle(seconds{2}, now);
