@@ -7,6 +7,7 @@ packet changes with the machine, its mitigations and its neighbours. Run by `scr
 
 import argparse
 import contextlib
+import dataclasses
 import pathlib
 import statistics
 import sys
@@ -38,6 +39,8 @@ class Benchmark:
         with self.stack:
             self.upstream = Upstream(self.place, self.arguments.upstream)
             self.stack.callback(self.upstream.stop)
+            for number in range(2, self.arguments.upstreams + 1):
+                self._start_another(number)
             echo_port = servers.ports.free_port()
             echo = servers.start(self.place, "echo", [str(self.arguments.echo), str(echo_port)],
                                  SERVER_CPU)
@@ -46,6 +49,14 @@ class Benchmark:
                 self._measure_server(name, command, (echo.pid, echo_port))
             if not echo.alive():
                 raise RuntimeError(f"the echo ended:\n{echo.log()}")
+
+    def _start_another(self, number: int) -> None:
+        """Like the first; what reaches it is not counted."""
+        port = servers.ports.free_port()
+        place = dataclasses.replace(self.place, upstream_port=port, more_ports=[])
+        another = Upstream(place, self.arguments.upstream, f"upstream-{number}")
+        self.stack.callback(another.stop)
+        self.place.more_ports.append(port)
 
     def _measure_server(self, name: str, command, echo: tuple[int, int]) -> None:
         """One server after the other: an idle neighbour still ticks and takes cache."""
@@ -185,6 +196,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--queries", type=int, default=200_000, help="in each run")
     parser.add_argument("--scenarios", nargs="+", choices=SCENARIOS,
                         default=list(SCENARIOS))
+    parser.add_argument("--upstreams", type=int, default=1, help="how many, all of one kind")
+    parser.add_argument("--select", choices=["fastest", "order", "random", "hash", "all"],
+                        help="how sotto chooses among them; default fastest")
     parser.add_argument("--upstream", choices=servers.UPSTREAMS, default="own")
     servers.add_arguments(parser)
     return parser.parse_args()

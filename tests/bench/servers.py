@@ -250,7 +250,9 @@ def end_with_children() -> None:
 
 def tested(arguments: argparse.Namespace) -> dict:
     """What to measure: names and the functions that make their command lines."""
-    found = {} if arguments.without_sotto else {"sotto": sotto(arguments.binary)}
+    select = getattr(arguments, "select", None)
+    settings = f'[[group]]\nname = "default"\nselect = "{select}"\n' if select else ""
+    found = {} if arguments.without_sotto else {"sotto": sotto(arguments.binary, settings)}
     if arguments.rivals is not None:
         for name in arguments.rivals or filter(shutil.which, RIVALS):
             found[name] = RIVALS[name]

@@ -29,10 +29,10 @@ class Counts:
 class Upstream:
     """kind: one of servers.UPSTREAMS. Returns when it serves."""
 
-    def __init__(self, place: servers.Place, kind: str = "own"):
+    def __init__(self, place: servers.Place, kind: str = "own", name: str = "upstream"):
         self._counts = kind == "own"
         self._asked = 0
-        self.process = servers.start(place, "upstream", servers.UPSTREAMS[kind](place), LOAD_CPU)
+        self.process = servers.start(place, name, servers.UPSTREAMS[kind](place), LOAD_CPU)
         try:
             self.handshake = self._time_handshake(place)
         except BaseException:
