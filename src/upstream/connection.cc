@@ -234,7 +234,7 @@ void Connection::receive(std::span<const std::uint8_t> message) {
       break;
     case Pipeline::Verdict::unasked:
       // Somebody's answer may have been lost in it. Time will tell whose.
-      if (!stray_since_ && pipeline_.outstanding() > 0) stray_since_ = now_;
+      if (!match.legible && !stray_since_ && pipeline_.outstanding() > 0) stray_since_ = now_;
       [[fallthrough]];
     case Pipeline::Verdict::mismatched:
       if (++mismatches_ >= mismatches_max) drain();

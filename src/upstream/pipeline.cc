@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "dns/name.h"
 #include "dns/wire.h"
 
 namespace sotto {
@@ -77,6 +78,9 @@ Pipeline::Match Pipeline::stray(std::span<const std::uint8_t> message) {
     if (slot.abandoned || !slot.question.matches(message)) return;
     match = {Verdict::mismatched, slot.exchange, slot.sent, id};
   });
+  const bool answers = (load16(message.data() + 2) & flag::response) != 0;
+  const bool one_question = load16(message.data() + 4) == 1;
+  match.legible = answers && one_question && plain_name_octets(message.subspan(header_octets)) > 0;
   return match;
 }
 

@@ -50,6 +50,8 @@ class Pipeline {
     ExchangeId exchange;  // unless unasked
     Instant sent;         // when the query was added
     PipelineSlotId slot;
+    // Of unasked: it is an answer to some question, like a second copy of one that was answered.
+    bool legible = false;
   };
 
   // message: without its length. Frees the ID if the response is final for it.

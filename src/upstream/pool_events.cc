@@ -76,7 +76,7 @@ void Pool::on_match(Connection& connection, const Pipeline::Match& match,
     case Pipeline::Verdict::unasked:
       counters_.unasked.add();
       ++totals.discarded;
-      note_bad(connection.endpoint());
+      if (!match.legible) note_bad(connection.endpoint());  // a second copy harms nobody
       report(UpstreamEvent::Kind::discarded, connection.endpoint(), "an answer nobody asked for");
       return;
   }

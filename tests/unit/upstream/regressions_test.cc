@@ -132,5 +132,24 @@ TEST(Regressions, NobodyConnectsToAnAddressThatIsNotConfiguredAnyMore) {
   for (std::size_t at = before; at < world.opener.count(); ++at) EXPECT_EQ(world.port(at), 9);
 }
 
+TEST(Regressions, SecondCopiesOfAnswersDoNoHarm) {
+  World world{{{1}}, Selection::fastest, 100};
+  for (int query = 0; query < 200; ++query) {
+    const auto token = world.ask("n" + std::to_string(query) + ".example.");
+    connect_all(world);
+    world.wait(milliseconds{5});
+    LinkScript& link = *world.open_links(1).front();
+    for (const SeenQuery& seen : link.queries()) {
+      world.respond(link, seen.answer());
+      world.respond(link, seen.answer());
+    }
+    ASSERT_TRUE(world.answers.contains(token));
+  }
+  EXPECT_EQ(world.opener.count(), 1U);
+  EXPECT_EQ(world.counters.sent.value(), 200U);
+  EXPECT_EQ(world.counters.resent.value() + world.counters.hedged.value(), 0U);
+  EXPECT_EQ(world.count(UpstreamEvent::Kind::avoided), 0U);
+}
+
 }  // namespace
 }  // namespace sotto
