@@ -36,7 +36,7 @@ struct Attempt {
   State state = State::over;
   bool charged = true;  // counts against sends_per_upstream_max
   bool wrong = false;   // what came was another question's answer
-  bool torn = false;    // a connection of use died under it, which says nothing of the upstream
+  bool torn = false;    // a connection of use died or fell silent under it: the path's fault
   bool edns = true;     // it was asked with EDNS
 };
 
@@ -74,6 +74,10 @@ struct Exchange {
       if (attempt.upstream == upstream && counts) ++charges;
     }
     return charges < sends_per_upstream_max;
+  }
+  bool asked_at(std::uint32_t upstream) const {
+    return std::any_of(tried().begin(), tried().end(),
+                       [upstream](const Attempt& attempt) { return attempt.upstream == upstream; });
   }
   // How often this upstream had its chance.
   std::size_t sends_to(std::uint32_t upstream) const {

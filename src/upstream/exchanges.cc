@@ -327,6 +327,7 @@ void Exchanges::on_suspect(Connection& connection, ExchangeId id) {
   const bool of_use = connection.answered() > 0;
   exchange->for_each_on(connection.id(), [of_use](Attempt& attempt) {
     attempt.state = Attempt::State::suspect;
+    attempt.torn = of_use;
     if (of_use) attempt.charged = false;
   });
   ask_again(*exchange);

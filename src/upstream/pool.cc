@@ -52,7 +52,7 @@ void Pool::rank_group(const Group& group, const Exchange& exchange) {
   for (std::uint32_t place = group.first; place < group.first + group.count; ++place) {
     ranked_.push_back(candidate_of(place));
     Candidate& candidate = ranked_.back();
-    const bool let_down = exchange.sends > 1 && exchange.sends_to(upstreams_[place]->id) > 0;
+    const bool let_down = exchange.sends > 1 && exchange.asked_at(upstreams_[place]->id);
     candidate.avoided = candidate.avoided || let_down;
   }
   if (ranked_.size() > 1) rank(group.selection, exchange.question, random_, ranked_);
@@ -156,7 +156,7 @@ Connection* Pool::pick_another(const Exchange& exchange) {
   rank_group(groups_[asked->group], exchange);
   for (const Candidate& candidate : ranked_) {
     const Upstream& upstream = *upstreams_[candidate.place];
-    if (candidate.avoided || exchange.sends_to(upstream.id) > 0) continue;
+    if (candidate.avoided || exchange.asked_at(upstream.id)) continue;
     if (Connection* connection = usable_connection(upstream, true)) return connection;
     expect_soon(*upstreams_[candidate.place], 0);
   }
