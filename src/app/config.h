@@ -44,6 +44,17 @@ struct ListenAddress {
   SocketAddress address;
   bool is_default =
       false;  // a default address the host lacks is skipped; a configured one is an error
+  std::vector<Network> proxy_from{};        // peers that send, and must send, a PROXY header
+  std::string client_ca{};                  // of client certificates; empty: none are asked for
+  bool client_certificate_required = true;  // false: a client may come without one
+  std::string path{"/dns-query"};           // of DoH
+};
+
+// PEM files that belong together.
+struct CertificatePair {
+  std::string certificate;  // the chain, the server's own first
+  std::string key;
+  friend bool operator==(const CertificatePair&, const CertificatePair&) = default;
 };
 
 // Upstreams that do not name a group are in this one.
@@ -81,6 +92,8 @@ struct Config {
   struct Listen {
     std::vector<ListenAddress> udp;
     std::vector<ListenAddress> tcp;
+    std::vector<ListenAddress> tls;      // DoT
+    std::vector<ListenAddress> https;    // DoH
     std::optional<ListenAddress> admin;  // metrics and health over HTTP; none: switched off
   } listen;
 
@@ -103,6 +116,11 @@ struct Config {
   struct Tls {
     std::string ticket_file;  // sessions for after a restart; empty: not kept
   } tls;
+
+  struct ServerTls {
+    std::vector<CertificatePair> pairs;  // of listen.tls and listen.https, chosen by SNI
+    std::string ticket_key_file;         // 64 octets; empty: a key of this process's own
+  } server_tls;
 
   struct Policy {
     std::vector<Network> allow;  // clients that may ask; others get REFUSED with EDE 18

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "transport/datagram_path.h"
 
@@ -13,6 +14,7 @@ struct Client {
   bool datagram = true;
   std::uint16_t padding_block = 0;  // of responses, on encrypted transports
   std::uint16_t keepalive = 0;      // units of 100 ms we would announce; 0 on UDP
+  std::string_view identity = {};   // by a verified certificate; empty: none; valid as address is
 };
 
 struct ReplyTo;
@@ -33,6 +35,7 @@ struct ReplyTo {
   ResponseSink* sink = nullptr;  // outlives the forwarder's exchanges
   DatagramPath path;             // UDP
   std::uint64_t connection = 0;  // streams: the frontend's id, may be stale
+  std::uint32_t stream = 0;      // DoH: of that connection
 };
 
 }  // namespace sotto
