@@ -166,9 +166,31 @@ def ticket_files():
     yield "unsealed", b"\0" + ticket_file(plain)[1:]
 
 
+def proxy_headers():
+    def binary(command, family, block):
+        head = b"\r\n\r\n\0\r\nQUIT\n" + bytes((command, family))
+        return head + struct.pack("!H", len(block)) + block
+
+    v4 = b"\xc0\0\2\1\xc6\x33\x64\2\x12\x34\0\x35"
+    v6 = bytes(15) + b"\1" + b"\x20\1\x0d\xb8" + bytes(12) + b"\0\7\0\x35"
+    yield "line-v4", b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\nrest"
+    yield "line-v6", b"PROXY TCP6 2001:db8::1 ::ffff:192.0.2.1 1 65535\r\n"
+    yield "line-unknown", b"PROXY UNKNOWN anything\r\n"
+    yield "line-too-long", b"PROXY UNKNOWN " + b"x" * 100
+    yield "local", binary(0x20, 0, b"") + b"rest"
+    yield "tcp-v4", binary(0x21, 0x11, v4)
+    yield "udp-v6", binary(0x21, 0x22, v6 + b"\1\0\3dot")
+    yield "unix", binary(0x21, 0x31, bytes(216))
+    yield "sum", binary(0x21, 0x11, v4 + b"\3\0\4\xc7\x62\xee\xef")
+    yield "wrong-sum", binary(0x21, 0x11, v4 + b"\3\0\4none")
+    yield "cut-field", binary(0x21, 0x11, v4 + b"\4\0\xff")
+    yield "too-long", binary(0x21, 0x11, v4 + b"\4\xff\0" + bytes(2_000))
+
+
 def main():
     seeds = {"name": names, "query": queries, "edns": edns, "answer": answers, "framing": framing,
-             "demultiplexer": demultiplexer, "snapshot": snapshots, "ticket_file": ticket_files}
+             "demultiplexer": demultiplexer, "snapshot": snapshots, "ticket_file": ticket_files,
+             "proxy_header": proxy_headers}
     for target, generate in seeds.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
