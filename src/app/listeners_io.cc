@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -29,35 +31,47 @@ tl::expected<void, std::string> open_for_all(const ListenAddress& listen, Socket
       return {};
     }
     if (!fd) return tl::unexpected(fd.error().what + advice(fd.error().code));
-    (workers[at].*member).push_back({std::move(*fd), listen.address});
+    (workers[at].*member).push_back({std::move(*fd), listen});
   }
   return {};
 }
 
-void tell(const std::vector<Bound>& bound, std::string_view transport, Log& log) {
-  for (const Bound& one : bound) {
-    log.info("listen.open", "listening",
-             {{"transport", transport}, {"address", one.address.text()}});
-  }
-}
+// One kind of listener: what is configured, and where its sockets go.
+struct Transport {
+  std::string_view name;
+  SocketKind kind;
+  std::vector<ListenAddress> Config::Listen::*configured;
+  Member member;
+};
+
+constexpr std::array<Transport, 4> transports{{
+    {"udp", SocketKind::datagram, &Config::Listen::udp, &WorkerSockets::udp},
+    {"tcp", SocketKind::stream, &Config::Listen::tcp, &WorkerSockets::tcp},
+    {"tls", SocketKind::stream, &Config::Listen::tls, &WorkerSockets::tls},
+    {"https", SocketKind::stream, &Config::Listen::https, &WorkerSockets::https},
+}};
 
 }  // namespace
 
 tl::expected<std::vector<WorkerSockets>, std::string> open_sockets(const Config& config, Log& log) {
   std::vector<WorkerSockets> workers(config.workers);
-  for (const ListenAddress& listen : config.listen.udp) {
-    auto opened = open_for_all(listen, SocketKind::datagram, &WorkerSockets::udp, workers, log);
-    if (!opened) return tl::unexpected(opened.error());
+  for (const Transport& transport : transports) {
+    for (const ListenAddress& listen : config.listen.*transport.configured) {
+      auto opened = open_for_all(listen, transport.kind, transport.member, workers, log);
+      if (!opened) return tl::unexpected(opened.error());
+    }
   }
-  for (const ListenAddress& listen : config.listen.tcp) {
-    auto opened = open_for_all(listen, SocketKind::stream, &WorkerSockets::tcp, workers, log);
-    if (!opened) return tl::unexpected(opened.error());
-  }
-  if (workers.front().udp.empty() && workers.front().tcp.empty()) {
+  const WorkerSockets& first = workers.front();
+  if (std::ranges::all_of(transports,
+                          [&](const Transport& one) { return (first.*one.member).empty(); })) {
     return tl::unexpected(std::string{"this host has none of the default addresses to listen on"});
   }
-  tell(workers.front().udp, "udp", log);
-  tell(workers.front().tcp, "tcp", log);
+  for (const Transport& transport : transports) {
+    for (const Bound& bound : first.*transport.member) {
+      log.info("listen.open", "listening",
+               {{"transport", transport.name}, {"address", bound.listen.address.text()}});
+    }
+  }
   return workers;
 }
 

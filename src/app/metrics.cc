@@ -103,9 +103,10 @@ void add_queries(MetricFamilies& families, const std::vector<WorkerState>& worke
                          "Responses to clients.");
   add_transport(queries, responses, "udp", workers,
                 [](const WorkerReport& report) -> const TransportCounters& { return report.udp; });
-  add_transport(
-      queries, responses, "tcp", workers,
-      [](const WorkerReport& report) -> const TransportCounters& { return report.tcp.messages; });
+  add_transport(queries, responses, "tcp", workers,
+                [](const WorkerReport& report) -> const TransportCounters& {
+                  return report.streams[StreamTransport::tcp].messages;
+                });
   families.add(std::move(queries));
   families.add(std::move(responses));
   add_labelled(families.counter("sotto_query_results_total",
@@ -146,10 +147,11 @@ void add_answers(MetricFamilies& families, const std::vector<WorkerState>& worke
 }
 
 void add_tcp(MetricFamilies& families, const std::vector<WorkerState>& workers) {
-  using T = TcpCounters;
+  using T = StreamCounters;
   const auto total = [&workers](Counter T::*counter) {
-    return sum(workers,
-               [counter](const WorkerReport& report) { return (report.tcp.*counter).value(); });
+    return sum(workers, [counter](const WorkerReport& report) {
+      return (report.streams[StreamTransport::tcp].*counter).value();
+    });
   };
   const std::uint64_t accepted = total(&T::accepted);
   const std::uint64_t closed = total(&T::closed);

@@ -221,14 +221,20 @@ void Server::log_totals() const {
              {"failed_transport", total(upstream, &U::failed_transport)},
              {"failed_authentication", total(upstream, &U::failed_authentication)},
              {"suspected", total(upstream, &U::suspected)}});
-  using T = TcpCounters;
-  const auto tcp = &Worker::tcp_counters;
+  using T = StreamCounters;
+  const auto tcp = [this](Counter T::*counter) {
+    std::uint64_t sum = 0;
+    for (const auto& worker : workers_) {
+      sum += (worker->stream_counters()[StreamTransport::tcp].*counter).value();
+    }
+    return sum;
+  };
   log_.info("stopped.tcp", "TCP connections of clients",
-            {{"accepted", total(tcp, &T::accepted)},
-             {"rejected", total(tcp, &T::rejected)},
-             {"closed_idle", total(tcp, &T::closed_idle)},
-             {"closed_slow", total(tcp, &T::closed_slow)},
-             {"accept_failed", total(tcp, &T::accept_failed)}});
+            {{"accepted", tcp(&T::accepted)},
+             {"rejected", tcp(&T::rejected)},
+             {"closed_idle", tcp(&T::closed_idle)},
+             {"closed_slow", tcp(&T::closed_slow)},
+             {"accept_failed", tcp(&T::accept_failed)}});
 }
 
 }  // namespace sotto

@@ -5,18 +5,21 @@
 
 #include <atomic>
 #include <future>
+#include <map>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "app/config.h"
+#include "app/stream_log.h"
 #include "app/upstream_log.h"
 #include "app/worker_watch.h"
 #include "base/random.h"
 #include "cache/cache.h"
 #include "forwarder/forwarder.h"
 #include "forwarder/turn.h"
-#include "frontend/tcp_io.h"
+#include "frontend/stream_io.h"
 #include "frontend/udp_io.h"
 #include "transport/loop_io.h"
 #include "upstream/backoff.h"
@@ -43,16 +46,20 @@ struct WorkerConfig {
   Duration query_timeout{};
   ForwarderPolicy policy;
   Config::Tcp tcp;
+  std::shared_ptr<const TlsServerCredentials> server_tls;  // null: nothing encrypted is served
+  std::map<std::string, std::shared_ptr<const TlsTrust>> client_trust;  // by client_ca
 };
 
 // Bound sockets for one worker.
 struct WorkerSockets {
   struct Bound {
     UniqueFd fd;
-    SocketAddress address;
+    ListenAddress listen;
   };
   std::vector<Bound> udp;
   std::vector<Bound> tcp;
+  std::vector<Bound> tls;
+  std::vector<Bound> https;
 };
 
 // Queries in progress at a stop get the time they would have had anyway, and a little more for
@@ -84,7 +91,7 @@ class Worker {
   // Written by the worker's thread, readable by any.
   const ForwarderCounters& counters() const { return counters_; }
   const UpstreamCounters& upstream_counters() const { return upstream_counters_; }
-  const TcpCounters& tcp_counters() const { return tcp_counters_; }
+  const StreamCountersByTransport& stream_counters() const { return stream_counters_; }
   std::uint64_t udp_unsent() const;
 
  private:
@@ -99,15 +106,16 @@ class Worker {
   ForwarderCounters counters_;
   UpstreamCounters upstream_counters_;
   TransportCounters udp_counters_;
-  TcpCounters tcp_counters_;
+  StreamCountersByTransport stream_counters_;
   UpstreamLog upstream_log_;
+  StreamLog stream_log_;
   TlsLinkOpener opener_;
   Pool pool_;
   Exchanges exchanges_;
   Forwarder forwarder_;
   Turn turn_;
   std::vector<std::unique_ptr<UdpFrontend>> udp_;
-  TcpFrontend tcp_;
+  StreamFrontend streams_;
   Instant drain_until_ = never;
   std::atomic<bool> stopped_{false};
   std::thread thread_;

@@ -4,36 +4,56 @@
 #include "app/worker.h"
 
 namespace sotto {
+namespace {
+
+void add_listeners(StreamFrontend& streams, StreamTransport transport,
+                   std::vector<WorkerSockets::Bound>& sockets) {
+  for (WorkerSockets::Bound& bound : sockets) {
+    ListenAddress& listen = bound.listen;
+    streams.add_listener(std::move(bound.fd),
+                         {.transport = transport,
+                          .proxy_from = std::move(listen.proxy_from),
+                          .client_ca = std::move(listen.client_ca),
+                          .client_certificate_required = listen.client_certificate_required,
+                          .path = std::move(listen.path)});
+  }
+}
+
+}  // namespace
 
 Worker::Worker(SharedState& shared, Log& log, WorkerSockets sockets,
                std::shared_ptr<const WorkerConfig> config)
     : upstream_log_(log),
+      stream_log_(log),
       opener_(loop_, shared.tickets),
       pool_(opener_, shared.backoffs, upstream_log_, upstream_counters_, random_, loop_.now()),
       exchanges_(pool_, loop_.now()),
       forwarder_(exchanges_, shared.cache, counters_, random_, loop_.now()),
       turn_(exchanges_, forwarder_, loop_.now()),
-      tcp_(loop_, forwarder_, tcp_counters_) {
+      streams_(loop_, forwarder_, stream_counters_, stream_log_) {
   for (WorkerSockets::Bound& bound : sockets.udp) {
     udp_.push_back(std::make_unique<UdpFrontend>(loop_, forwarder_, udp_counters_,
-                                                 std::move(bound.fd), bound.address));
+                                                 std::move(bound.fd), bound.listen.address));
   }
-  for (WorkerSockets::Bound& bound : sockets.tcp) tcp_.add_listener(std::move(bound.fd));
   loop_.set_turn_end([this] { return end_turn(); });
   adopt(*config);
+  add_listeners(streams_, StreamTransport::tcp, sockets.tcp);
+  add_listeners(streams_, StreamTransport::tls, sockets.tls);
+  add_listeners(streams_, StreamTransport::https, sockets.https);
 }
 
 void Worker::adopt(const WorkerConfig& config) {
   pool_.apply(config.pool);
   exchanges_.set_timeout(config.query_timeout);
   forwarder_.apply(config.policy);
-  tcp_.set_limits(config.tcp.idle_timeout, config.tcp.connections_max,
-                  config.tcp.connections_per_client_max);
+  streams_.set_limits(config.tcp.idle_timeout, config.tcp.connections_max,
+                      config.tcp.connections_per_client_max);
+  streams_.set_tls({.credentials = config.server_tls, .client_trust = config.client_trust});
 }
 
 void Worker::start() {
   for (const auto& frontend : udp_) frontend->start();
-  tcp_.start();
+  streams_.start();
   thread_ = std::thread([this] {
     loop_.run();
     stopped_ = true;
@@ -56,7 +76,7 @@ void Worker::drain() {
   loop_.post([this] {
     drain_until_ = loop_.now() + std::min(exchanges_.timeout() + drain_margin, drain_timeout_max);
     for (const auto& frontend : udp_) frontend->stop_receiving();
-    tcp_.stop_receiving();
+    streams_.stop_receiving();
   });
 }
 
@@ -69,7 +89,7 @@ std::future<WorkerReport> Worker::report() {
 WorkerReport Worker::make_report() const {
   WorkerReport report{.forwarder = counters_,
                       .udp = udp_counters_,
-                      .tcp = tcp_counters_,
+                      .streams = stream_counters_,
                       .udp_unsent = udp_unsent(),
                       .waiting = forwarder_.waiting(),
                       .pool = pool_.report()};
@@ -88,7 +108,7 @@ std::uint64_t Worker::udp_unsent() const {
 }
 
 bool Worker::drained() const {
-  const bool idle = forwarder_.waiting() == 0 && tcp_.connections() == 0;
+  const bool idle = forwarder_.waiting() == 0 && streams_.connections() == 0;
   return drain_until_ != never && (idle || loop_.now() >= drain_until_);
 }
 
@@ -103,13 +123,13 @@ void Worker::stop() {
 // What the handlers of this turn produced leaves here: queries first, as answers take longest.
 Instant Worker::end_turn() {
   turn_.tell_deadlines();
-  if (tcp_.next_deadline() <= loop_.now()) tcp_.on_deadline();
+  if (streams_.next_deadline() <= loop_.now()) streams_.on_deadline();
   turn_.send();
   if (drained()) stop();
   for (const auto& frontend : udp_) frontend->flush();
-  tcp_.flush();
+  streams_.flush();
   if (drained()) return loop_.now();  // the last connection closed just now: stop in the next turn
-  return std::min({turn_.next_deadline(), tcp_.next_deadline(), drain_until_});
+  return std::min({turn_.next_deadline(), streams_.next_deadline(), drain_until_});
 }
 
 }  // namespace sotto

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "forwarder/forwarder.h"
-#include "frontend/tcp_io.h"
+#include "frontend/stream_counters.h"
 #include "frontend/transport_counters.h"
 #include "upstream/pool.h"
 #include "upstream/report.h"
@@ -23,7 +23,7 @@ namespace sotto {
 struct WorkerReport {
   ForwarderCounters forwarder;
   TransportCounters udp;
-  TcpCounters tcp;
+  StreamCountersByTransport streams;
   std::uint64_t udp_unsent = 0;
   std::size_t waiting = 0;  // clients whose query waits for upstreams
   PoolReport pool;

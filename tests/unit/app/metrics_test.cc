@@ -23,19 +23,20 @@ WorkerState counted_worker() {
         &F::unreachable, &F::unanswered,    &F::unusable,     &F::shed,     &F::abandoned}) {
     (report.forwarder.*counter).add(++value);
   }
-  using T = TcpCounters;
+  using T = StreamCounters;
+  StreamCounters& tcp = report.streams[StreamTransport::tcp];
   for (const auto counter : {&T::closed_idle, &T::closed_slow, &T::rejected, &T::accept_failed}) {
-    (report.tcp.*counter).add(++value);
+    (tcp.*counter).add(++value);
   }
-  report.tcp.closed.add(3'000);
-  report.tcp.accepted.add(3'100);
-  for (TransportCounters* const transport : {&report.udp, &report.tcp.messages}) {
+  tcp.closed.add(3'000);
+  tcp.accepted.add(3'100);
+  for (TransportCounters* const transport : {&report.udp, &tcp.messages}) {
     transport->queries.add(++value);
     for (const std::size_t code : {0U, 1U, 2U, 3U, 4U, 5U, 16U}) {
       transport->responses[code].add(++value);
     }
   }
-  report.tcp.messages.responses[rcode::yxdomain].add(++value);
+  tcp.messages.responses[rcode::yxdomain].add(++value);
   report.udp_unsent = ++value;
   report.waiting = ++value;
   report.pool.hedges_denied = ++value;

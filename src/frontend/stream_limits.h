@@ -1,5 +1,5 @@
-// How many TCP connections clients may hold, in all and each. Test:
-// tests/unit/frontend/tcp_limits_test.cc.
+// How many connections clients may hold, in all and each, whatever is spoken on them. Test:
+// tests/unit/frontend/stream_limits_test.cc.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,9 @@
 
 namespace sotto {
 
-class TcpLimits {
+// A connection counts from its first moment on, and for its client once that is known: behind a
+// proxy, when the PROXY header has come.
+class StreamLimits {
  public:
   void set(std::size_t connections_max, std::size_t per_client_max) {
     connections_max_ = connections_max;
@@ -21,16 +23,15 @@ class TcpLimits {
     const auto known = by_client_.find(client);
     return known != by_client_.end() && known->second >= per_client_max_;
   }
-  void opened(const IpAddress& client) {
-    ++connections_;
-    ++by_client_[client];
-  }
-  void closed(const IpAddress& client) {
-    --connections_;
+  void opened() { ++connections_; }
+  void closed() { --connections_; }
+  void opened_for(const IpAddress& client) { ++by_client_[client]; }
+  void closed_for(const IpAddress& client) {
     const auto known = by_client_.find(client);
     if (--known->second == 0) by_client_.erase(known);
   }
   std::size_t connections() const { return connections_; }
+  std::size_t connections_max() const { return connections_max_; }
 
  private:
   std::size_t connections_max_ = 10'000;

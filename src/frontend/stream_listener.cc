@@ -1,0 +1,22 @@
+#include "frontend/stream_listener.h"
+
+#include <cassert>
+
+#include "frontend/dns_stream.h"
+
+namespace sotto {
+
+std::unique_ptr<TlsEngine> make_engine(const StreamListenerSpec& spec, const StreamTls& tls) {
+  if (!is_encrypted(spec.transport)) return nullptr;
+  assert(tls.credentials != nullptr && "a TLS listener without a certificate");
+  // RFC 7858 §3.1 knows no ALPN; "dot" is RFC 7301's registry's.
+  return TlsEngine::server(tls.credentials,
+                           {spec.transport == StreamTransport::https ? "h2" : "dot"});
+}
+
+std::unique_ptr<StreamProtocol> make_protocol(const StreamListenerSpec& spec) {
+  assert(spec.transport != StreamTransport::https);
+  return std::make_unique<DnsStream>();
+}
+
+}  // namespace sotto
