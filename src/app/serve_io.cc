@@ -49,15 +49,18 @@ class Signals {
   sigset_t set_{};
 };
 
-// The soft limit of 1,024 is there for programs that use select(2); TCP clients need more.
+// The soft limit of 1,024 is there for programs that use select(2); clients on streams need more.
 void raise_descriptor_limit(const Config& config, Log& log) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+  const auto& listen = config.listen;
+  if (listen.tcp.empty() && listen.tls.empty() && listen.https.empty()) return;
+  // Of TCP, TLS and HTTPS together.
   const rlim_t wanted = rlim_t{config.tcp.connections_max} * config.workers;
   if (limit.rlim_max < wanted) {
-    log.warning("descriptors.few", "fewer TCP clients can connect than tcp.connections_max allows",
+    log.warning("descriptors.few", "fewer clients can connect than tcp.connections_max allows",
                 {{"descriptors", limit.rlim_max}, {"wanted", wanted}});
   }
 }
