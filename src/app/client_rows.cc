@@ -3,6 +3,7 @@
 #include <array>
 #include <thread>
 
+#include "app/listen_reader.h"
 #include "app/option_rows.h"
 #include "app/option_setters.h"
 #include "app/text.h"
@@ -24,7 +25,9 @@ unsigned resolved_workers(std::int64_t number) {
   return std::clamp(std::thread::hardware_concurrency(), 1U, static_cast<unsigned>(workers_max));
 }
 
-constexpr std::array<Option, 13> rows{{
+constexpr std::array<std::string_view, 2> client_certificates{"required", "optional"};
+
+constexpr auto rows = std::to_array<Option>({
     {.key = "workers",
      .kind = Kind::integer_or_auto,
      .minimum = 1,
@@ -71,28 +74,44 @@ constexpr std::array<Option, 13> rows{{
              "it. \"\" keeps them in memory only. A relative path in the configuration file "
              "starts at that file's directory."},
     {.key = "listen.udp",
-     .kind = Kind::list,
+     .kind = Kind::list_or_tables,
      .standard = "[\"127.0.0.1:5053\", \"[::1]:5053\"]",
      .applies = Applies::on_restart,
      .element = "ADDR:PORT",
      .flag = "--listen",
      .environment = "SOTTO_LISTEN",
-     .set = set_listen_udp,
+     .set = [](Draft& draft, Entry&, const Value& value) { set_listen(draft, "udp", value); },
      .print = [](const Config& config, const Entry&) { return listen_text(config.listen.udp); },
      .help = "Addresses to answer DNS over UDP on. [] switches UDP off. When only one of udp and "
              "tcp is given, the other follows it (unless it is []). A default address that the "
              "host lacks is skipped; a configured one is an error."},
     {.key = "listen.tcp",
-     .kind = Kind::list,
+     .kind = Kind::list_or_tables,
      .standard = "[\"127.0.0.1:5053\", \"[::1]:5053\"]",
      .applies = Applies::on_restart,
      .element = "ADDR:PORT",
      .flag = "--listen",
      .environment = "SOTTO_LISTEN",
-     .set = set_listen_tcp,
+     .set = [](Draft& draft, Entry&, const Value& value) { set_listen(draft, "tcp", value); },
      .print = [](const Config& config, const Entry&) { return listen_text(config.listen.tcp); },
      .help = "Addresses to answer DNS over TCP on. [] switches TCP off; --listen and "
              "SOTTO_LISTEN then give addresses to UDP alone."},
+    {.key = "listen.tls",
+     .kind = Kind::list_or_tables,
+     .standard = "[]",
+     .applies = Applies::on_restart,
+     .element = "ADDR:PORT",
+     .set = [](Draft& draft, Entry&, const Value& value) { set_listen(draft, "tls", value); },
+     .print = [](const Config& config, const Entry&) { return listen_text(config.listen.tls); },
+     .help = "Addresses to answer DNS over TLS on (DoT, RFC 7858); its port is 853."},
+    {.key = "listen.https",
+     .kind = Kind::list_or_tables,
+     .standard = "[]",
+     .applies = Applies::on_restart,
+     .element = "ADDR:PORT",
+     .set = [](Draft& draft, Entry&, const Value& value) { set_listen(draft, "https", value); },
+     .print = [](const Config& config, const Entry&) { return listen_text(config.listen.https); },
+     .help = "Addresses to answer DNS over HTTPS on (DoH, RFC 8484); its port is 443."},
     {.key = "listen.admin",
      .kind = Kind::text,
      .standard = "\"127.0.0.1:9053\"",
@@ -103,12 +122,64 @@ constexpr std::array<Option, 13> rows{{
      .help = "Address to serve metrics (/metrics) and health (/livez, /readyz) on, over HTTP. \"\" "
              "switches it off. The default address is skipped where it cannot be used; a "
              "configured one that cannot be used is an error at the start."},
+    {.key = "listener.address",
+     .kind = Kind::text,
+     .standard = "none; it must be given",
+     .applies = Applies::on_restart,
+     .element = "ADDR:PORT",
+     .set = set_listener_address,
+     .print = [](const Config&,
+                 const Entry& entry) { return toml_string(entry.listen.address.text()); },
+     .help = "Where to listen."},
+    {.key = "listener.proxy_from",
+     .kind = Kind::list,
+     .standard = "[]",
+     .applies = Applies::on_restart,
+     .element = "NETWORK",
+     .set = set_listener_proxy_from,
+     .print = [](const Config&,
+                 const Entry& entry) { return networks_text(entry.listen.proxy_from); },
+     .help = "Peers in these networks are proxies: each connection of theirs, and over UDP each "
+             "datagram, must begin with a header of the PROXY protocol (version 1 or 2, over UDP "
+             "2), and the client it names counts for policy and logs. Nobody else may send one."},
+    {.key = "listener.client_ca",
+     .kind = Kind::file,
+     .standard = "\"\"",
+     .applies = Applies::on_restart,
+     .set = set_listener_client_ca,
+     .print = [](const Config&, const Entry& entry) { return toml_string(entry.listen.client_ca); },
+     .help = "Ask clients for a certificate, and check it against the certificate authorities in "
+             "this file (PEM). Of tls and https."},
+    {.key = "listener.client_certificate",
+     .kind = Kind::choice,
+     .standard = "\"required\"",
+     .applies = Applies::on_restart,
+     .choices = client_certificates,
+     .set =
+         [](Draft&, Entry& entry, const Value& value) {
+           entry.listen.client_certificate_required = value.text == client_certificates[0];
+         },
+     .print =
+         [](const Config&, const Entry& entry) {
+           return toml_string(
+               client_certificates[entry.listen.client_certificate_required ? 0 : 1]);
+         },
+     .help = "With client_ca: whether a client without a certificate is refused, or may come "
+             "without. A certificate that is not right is refused either way."},
+    {.key = "listener.path",
+     .kind = Kind::text,
+     .standard = "\"/dns-query\"",
+     .applies = Applies::on_restart,
+     .element = "path",
+     .set = set_listener_path,
+     .print = [](const Config&, const Entry& entry) { return toml_string(entry.listen.path); },
+     .help = "Path of the requests that are answered. Of https."},
     {.key = "policy.allow",
      .kind = Kind::list,
      .standard = "loopback, private and link-local networks",
      .element = "NETWORK",
      .set = set_policy_allow,
-     .print = [](const Config& config, const Entry&) { return allow_text(config); },
+     .print = [](const Config& config, const Entry&) { return networks_text(config.policy.allow); },
      .help = "Networks whose clients may ask. Others get REFUSED with EDE 18 (Prohibited)."},
     {.key = "policy.special_use_names",
      .kind = Kind::boolean,
@@ -164,7 +235,7 @@ constexpr std::array<Option, 13> rows{{
                  const Entry&) { return std::to_string(config.tcp.connections_per_client_max); },
      .help = "TCP connections of one client address, per worker. Many clients may stand behind "
              "one address."},
-}};
+});
 
 }  // namespace
 

@@ -1,10 +1,10 @@
 #include "app/config_reader.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 
 #include "app/duration.h"
+#include "app/listen_reader.h"
 #include "app/option_setters.h"
 #include "app/text.h"
 #include "app/toml_file.h"
@@ -14,10 +14,6 @@ namespace sotto {
 
 namespace {
 
-// Neither root nor mDNS's 5353 is needed for these.
-constexpr std::array<std::string_view, 2> listen_standard{"127.0.0.1:5053", "[::1]:5053"};
-constexpr std::string_view admin_standard = "127.0.0.1:9053";
-
 constexpr std::string_view upstream_flag = "--upstream";
 
 Value value_of(const Option& option, const Override& given) {
@@ -25,7 +21,7 @@ Value value_of(const Option& option, const Override& given) {
   value.place.source = given.source;
   for (const std::string& text : given.texts) value.list.push_back({text, value.place});
   const bool single = option.kind == Option::Kind::choice || option.kind == Option::Kind::file;
-  assert((single || option.kind == Option::Kind::list) && "no flag takes another kind of value");
+  assert((single || option.takes_list()) && "no flag takes another kind of value");
   if (single && !given.texts.empty()) value.text = given.texts.back();
   return value;
 }
@@ -60,39 +56,6 @@ std::optional<std::vector<Entry>> overriding_upstreams(Draft& draft,
   return upstreams;
 }
 
-ListenAddress default_address(std::string_view text) {
-  const auto address = SocketAddress::parse(text);
-  assert(address.has_value());
-  return {*address, true};
-}
-
-// A transport that nothing was said about follows the other one, or listens on the default.
-void finish_listen(Draft& draft) {
-  auto& udp = draft.config.listen.udp;
-  auto& tcp = draft.config.listen.tcp;
-  std::vector<ListenAddress> standard;
-  for (const std::string_view text : listen_standard) standard.push_back(default_address(text));
-  if (!draft.udp_given && !draft.tcp_given) {
-    udp = tcp = standard;
-  } else if (!draft.udp_given) {
-    udp = tcp.empty() ? standard : tcp;
-  } else if (!draft.tcp_given) {
-    tcp = udp.empty() ? standard : udp;
-  }
-  if (udp.empty() && tcp.empty() && draft.errors.empty()) {
-    draft.errors.push_back(
-        {draft.listen_off, "udp and tcp are both switched off; give one of them an address"});
-  }
-  const auto& admin = draft.config.listen.admin;
-  if (!admin || admin->is_default) return;
-  for (const ListenAddress& other : tcp) {
-    if (!collide(other.address, admin->address)) continue;
-    complain(draft, {admin->address.text(), draft.admin},
-             "this address and one of listen.tcp collide",
-             "\"" + other.address.text() + "\" answers DNS; give admin another port");
-  }
-}
-
 // A floor above a ceiling leaves no TTL that would be right.
 void check_ttls(Draft& draft) {
   const Config::Cache& cache = draft.config.cache;
@@ -111,15 +74,16 @@ void check_ttls(Draft& draft) {
 
 }  // namespace
 
-Draft read_config(const std::optional<ConfigText>& file, std::span<const Override> overrides) {
+Draft read_config(const std::optional<ConfigText>& file, std::span<const Override> overrides,
+                  const std::vector<InheritedAddress>& inherited) {
   Draft draft;
   draft.config.policy.allow = local_networks();
-  draft.config.listen.admin = default_address(admin_standard);
+  begin_listen(draft);
   const ConfigText nothing;
   const TomlFile toml(file ? *file : nothing, draft.errors);
   toml.apply_settings(draft);
   for (const Override& given : overrides) apply_override(draft, given);
-  finish_listen(draft);
+  finish_listen(draft, inherited);
   check_ttls(draft);
 
   GivenUpstreams given{toml.read_upstreams(draft), toml.read_groups(draft)};

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/listen_reader.h"
 #include "app/options.h"
 
 namespace sotto {
@@ -25,7 +26,9 @@ struct ConfigText {
 };
 
 // Every error there is ends up in the draft, sorted; the configuration counts only without any.
-// overrides: in rising precedence.
-Draft read_config(const std::optional<ConfigText>& file, std::span<const Override> overrides);
+// overrides: in rising precedence. inherited: sockets that there are already; they replace what is
+// configured for their transports.
+Draft read_config(const std::optional<ConfigText>& file, std::span<const Override> overrides,
+                  const std::vector<InheritedAddress>& inherited = {});
 
 }  // namespace sotto

@@ -49,7 +49,7 @@ const char* set_variable(const Environment& environment, std::string_view name) 
 
 Override from_environment(const Option& option, const char* value) {
   Override given{std::string(option.flag), std::string(option.environment), {}};
-  if (option.kind == Option::Kind::list || option.kind == Option::Kind::text_or_list) {
+  if (option.takes_list()) {
     given.texts = split_list(value);
   } else {
     given.texts.emplace_back(value);
@@ -128,7 +128,7 @@ std::optional<ConfigText> ConfigSource::read_file(std::vector<ConfigError>& erro
 tl::expected<LoadedConfig, std::vector<ConfigError>> ConfigSource::load() const {
   std::vector<ConfigError> errors;
   const std::optional<ConfigText> file = read_file(errors);
-  Draft draft = read_config(file, overrides_);
+  Draft draft = read_config(file, overrides_, inherited_);
   errors.insert(errors.end(), draft.errors.begin(), draft.errors.end());
   LoadedConfig loaded{std::move(draft.config), file ? file->path : std::string{}, {}};
   load_trust(loaded, draft.ca_files, errors);

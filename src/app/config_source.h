@@ -38,6 +38,9 @@ class ConfigSource {
   ConfigSource(const std::optional<std::string>& config_file, const CommandLineSettings& settings,
                const Environment& environment);
 
+  // Sockets of a service manager, which every load from now on puts before what is configured.
+  void use_inherited(std::vector<InheritedAddress> sockets) { inherited_ = std::move(sockets); }
+
   // Reads and checks everything anew; nothing is kept of an earlier load.
   tl::expected<LoadedConfig, std::vector<ConfigError>> load() const;
 
@@ -51,6 +54,7 @@ class ConfigSource {
   std::string
       file_source_;  // "--config" or "SOTTO_CONFIG"; empty: the default, which may be missing
   std::vector<Override> overrides_;  // in rising precedence
+  std::vector<InheritedAddress> inherited_;
 };
 
 // Keys whose change a reload cannot apply.

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "app/config_source.h"
+#include "app/listen_reader.h"
 #include "app/options.h"
 #include "app/providers.h"
 
@@ -11,8 +12,9 @@ namespace {
 bool is_default_listen(const Option& option, const Config& config) {
   const Config::Listen& listen = config.listen;
   if (option.key == "listen.admin") return listen.admin && listen.admin->is_default;
-  const auto& addresses = option.leaf() == "udp" ? listen.udp : listen.tcp;
-  return option.section() == "listen" && !addresses.empty() && addresses.front().is_default;
+  if (option.section() != "listen") return false;
+  const auto& addresses = listen.*find_listen_transport(option.leaf())->addresses;
+  return !addresses.empty() && addresses.front().is_default;
 }
 
 // The rows of one section of a list.

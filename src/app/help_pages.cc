@@ -30,6 +30,11 @@ constexpr std::string_view precedence_words =
 
 constexpr std::string_view section_words(std::string_view section) {
   if (section == "listen") return "Where clients are answered.";
+  if (section == "listener") {
+    return "What belongs to one address only. A listener in [listen] may be a table of these keys "
+           "in place of a string, https = [{ address = \"192.0.2.1:443\", path = \"/dns\" }], or a "
+           "section: [[listen.https]] and the keys below.";
+  }
   if (section == "upstream") {
     return "Each [[upstream]] is one resolver. [upstream_default] takes the same keys but url and "
            "group, for all upstreams that do not set them, built-in and command-line ones and "
@@ -57,6 +62,7 @@ constexpr std::string_view section_words(std::string_view section) {
 }
 
 std::string heading(const Option& option) {
+  if (option.of_listener()) return std::string(option.section());
   if (option.of_list()) return "[[" + std::string(option.section()) + "]]";
   return option.section().empty() ? "" : "[" + std::string(option.section()) + "]";
 }

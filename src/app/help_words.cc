@@ -103,10 +103,9 @@ std::vector<HelpRow> environment_rows() {
   std::set<std::string_view> seen;
   for (const Option& option : options()) {
     if (option.environment.empty() || !seen.insert(option.environment).second) continue;
-    const bool list =
-        option.kind == Option::Kind::list || option.kind == Option::Kind::text_or_list;
     rows.push_back({std::string(option.environment),
-                    "As " + std::string(option.flag) + (list ? ", separated by commas." : ".")});
+                    "As " + std::string(option.flag) +
+                        (option.takes_list() ? ", separated by commas." : ".")});
   }
   return rows;
 }

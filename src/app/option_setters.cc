@@ -13,63 +13,6 @@ namespace {
 // unix(7): sun_path with its final zero.
 constexpr std::size_t unix_socket_path_octets_max = 107;
 
-constexpr std::uint16_t dns_port = 53;
-constexpr std::uint16_t admin_port = 9'053;
-
-// port: the one to suggest.
-void complain_of_address(Draft& draft, const Text& element, std::uint16_t port) {
-  const auto ip = IpAddress::parse(element.text);
-  const std::string number = std::to_string(port);
-  if (!ip) {
-    return complain(draft, element, "not an address and port",
-                    "write \"127.0.0.1:" + number + "\"");
-  }
-  if (!ip->is_v4()) {  // its last group may have been meant as the port
-    return complain(draft, element, "an IPv6 address needs brackets and a port",
-                    "write \"[::1]:" + number + "\"");
-  }
-  const std::string fixed = SocketAddress{*ip, port}.text();
-  complain(draft, element, "the port is missing", "write \"" + fixed + "\"");
-}
-
-std::vector<ListenAddress> parse_listen(Draft& draft, const Value& value) {
-  std::vector<ListenAddress> addresses;
-  for (const Text& element : value.list) {
-    const auto address = SocketAddress::parse(element.text);
-    if (!address) {
-      complain_of_address(draft, element, dns_port);
-      continue;
-    }
-    if (address->port == 0) {
-      complain(draft, element, "port 0 cannot be listened on", "the port of DNS is 53");
-      continue;
-    }
-    const auto known =
-        std::find_if(addresses.begin(), addresses.end(),
-                     [&](const ListenAddress& other) { return collide(other.address, *address); });
-    if (known != addresses.end() && known->address == *address) {
-      complain(draft, element, "this address is listed twice");
-    } else if (known != addresses.end()) {
-      complain(draft, element, "this address and another one collide",
-               "\"" + known->address.text() + "\" is listed too, and one of them covers the other");
-    } else {
-      addresses.push_back({*address, false});
-    }
-  }
-  return addresses;
-}
-
-// Sets one transport's addresses, unless the file switched it off and the command line or the
-// environment only says where to listen: what was switched off stays off.
-void set_listen(Draft& draft, std::vector<ListenAddress>& addresses, bool& given,
-                const Value& value) {
-  std::vector<ListenAddress> parsed = parse_listen(draft, value);
-  if (!value.place.in_file() && given && addresses.empty()) return;
-  if (value.list.empty()) draft.listen_off = std::max(draft.listen_off, value.place);
-  given = true;
-  addresses = std::move(parsed);
-}
-
 void set_ttl(Draft& draft, std::chrono::seconds& ttl, const Value& value) {
   const std::chrono::milliseconds given{value.number};
   ttl = std::chrono::floor<std::chrono::seconds>(given);
@@ -108,34 +51,12 @@ std::string absolute_path(Draft& draft, const Value& value) {
   return path.string();
 }
 
-void set_listen_udp(Draft& draft, Entry&, const Value& value) {
-  set_listen(draft, draft.config.listen.udp, draft.udp_given, value);
-}
-
-void set_listen_tcp(Draft& draft, Entry&, const Value& value) {
-  set_listen(draft, draft.config.listen.tcp, draft.tcp_given, value);
-}
-
-void set_listen_admin(Draft& draft, Entry&, const Value& value) {
-  draft.config.listen.admin.reset();
-  draft.admin = value.place;
-  if (value.text.empty()) return;
-  const Text element{value.text, value.place};
-  const auto address = SocketAddress::parse(element.text);
-  if (!address) return complain_of_address(draft, element, admin_port);
-  if (address->port == 0) {
-    return complain(draft, element, "port 0 cannot be listened on",
-                    "the default is " + std::to_string(admin_port));
-  }
-  draft.config.listen.admin = ListenAddress{*address, false};
-}
-
-void set_policy_allow(Draft& draft, Entry&, const Value& value) {
-  draft.config.policy.allow.clear();
-  for (const Text& element : value.list) {
+std::vector<Network> parse_networks(Draft& draft, const std::vector<Text>& texts) {
+  std::vector<Network> networks;
+  for (const Text& element : texts) {
     const auto network = Network::parse(element.text);
     if (network) {
-      draft.config.policy.allow.push_back(*network);
+      networks.push_back(*network);
       continue;
     }
     const std::size_t slash = element.text.find('/');
@@ -146,6 +67,11 @@ void set_policy_allow(Draft& draft, Entry&, const Value& value) {
             ? "write \"10.0.0.0/8\" or \"fd00::/8\": at most 32 or 128 bits, and zeros behind them"
             : "write \"10.0.0.0/8\", \"fd00::/8\" or \"192.0.2.1\"");
   }
+  return networks;
+}
+
+void set_policy_allow(Draft& draft, Entry&, const Value& value) {
+  draft.config.policy.allow = parse_networks(draft, value.list);
   if (value.list.empty()) {
     draft.errors.push_back({value.place,
                             "policy.allow is empty, so nobody could ask; name networks, or leave "
@@ -180,22 +106,10 @@ void set_control_socket(Draft& draft, Entry&, const Value& value) {
                                   " octets and has " + std::to_string(socket.size()))});
 }
 
-std::string listen_text(const std::vector<ListenAddress>& addresses) {
+std::string networks_text(const std::vector<Network>& networks) {
   std::vector<std::string> texts;
-  texts.reserve(addresses.size());
-  for (const ListenAddress& listen : addresses) texts.push_back(listen.address.text());
-  return toml_list(texts);
-}
-
-std::string admin_text(const Config& config) {
-  const auto& admin = config.listen.admin;
-  return toml_string(admin ? admin->address.text() : "");
-}
-
-std::string allow_text(const Config& config) {
-  std::vector<std::string> texts;
-  texts.reserve(config.policy.allow.size());
-  for (const Network& network : config.policy.allow) texts.push_back(network.text());
+  texts.reserve(networks.size());
+  for (const Network& network : networks) texts.push_back(network.text());
   return toml_list(texts);
 }
 

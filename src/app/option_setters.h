@@ -11,9 +11,6 @@
 namespace sotto {
 
 void set_bootstrap(Draft& draft, Entry& entry, const Value& value);
-void set_listen_udp(Draft& draft, Entry& entry, const Value& value);
-void set_listen_tcp(Draft& draft, Entry& entry, const Value& value);
-void set_listen_admin(Draft& draft, Entry& entry, const Value& value);
 void set_group_name(Draft& draft, Entry& entry, const Value& value);
 void set_upstream_url(Draft& draft, Entry& entry, const Value& value);
 void set_upstream_group(Draft& draft, Entry& entry, const Value& value);
@@ -29,13 +26,11 @@ void set_cache_negative_ttl_max(Draft& draft, Entry& entry, const Value& value);
 void set_cache_file(Draft& draft, Entry& entry, const Value& value);
 void set_control_socket(Draft& draft, Entry& entry, const Value& value);
 
-std::string listen_text(const std::vector<ListenAddress>& addresses);
-std::string admin_text(const Config& config);
 std::string bootstrap_text(const Config& config);
 std::string url_text(const UpstreamConfig& upstream);
 std::string pins_text(const UpstreamConfig& upstream);
 std::string sources_text(const UpstreamConfig& upstream);
-std::string allow_text(const Config& config);
+std::string networks_text(const std::vector<Network>& networks);
 
 // text: one of the option's choices.
 LogLevel log_level_of(std::string_view text);
@@ -44,6 +39,9 @@ Selection selection_of(std::string_view text);
 // Adds an error about this text.
 void complain(Draft& draft, const Text& element, std::string_view what,
               std::string_view suggestion = {});
+
+// Those of the texts that are networks; the others are errors.
+std::vector<Network> parse_networks(Draft& draft, const std::vector<Text>& texts);
 
 // Would binding both fail? A wildcard covers every address of its family.
 bool collide(const SocketAddress& one, const SocketAddress& other);

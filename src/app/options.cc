@@ -52,6 +52,8 @@ std::string Option::type_text() const {
       return "file name or \"auto\"";
     case Kind::list:
       return "list of " + std::string(element);
+    case Kind::list_or_tables:
+      return "list of " + std::string(element) + " or tables";
     case Kind::text_or_list:
       return std::string(element) + " or list of " + std::string(element);
   }
@@ -83,8 +85,8 @@ bool check_range(const Option& option, const Value& value, std::string_view offe
         nearest(lower_case(value.text), {choices.begin(), choices.end()});
     std::string suggestion = "write " + option.range_text();
     if (!meant.empty()) suggestion = "did you mean \"" + std::string(meant) + "\"? " + suggestion;
-    errors.push_back(
-        {value.place, complaint("unknown " + std::string(option.key), offending, suggestion)});
+    const std::string name(option.of_listener() ? option.leaf() : option.key);
+    errors.push_back({value.place, complaint("unknown " + name, offending, suggestion)});
     return false;
   }
   if (option.minimum == option.maximum) return true;

@@ -19,19 +19,12 @@ struct Text {
   Place place;
 };
 
-// One setting as it was given, its type already right.
-struct Value {
-  Place place;
-  std::int64_t number = 0;  // boolean, integer ("auto": 0), octets, duration in milliseconds
-  std::string text;         // choice, text, file ("auto" as it is)
-  std::vector<Text> list;
-};
-
-// What the rows of [[upstream]] and [[group]] set and print: one such section, or the defaults of
-// upstreams.
+// What the rows of [[upstream]], [[group]] and listeners set and print: one such section or table,
+// or the defaults of upstreams.
 struct Entry {
   UpstreamConfig upstream;
   GroupConfig group;
+  ListenAddress listen;  // all but the address, which is below until it is checked
 
   // Where these were given, for checks that see the whole configuration.
   struct Places {
@@ -40,7 +33,18 @@ struct Entry {
     Place name;
     Place select;
     std::vector<Text> sources;
+    Text address;            // of a listener
+    std::vector<Text> keys;  // of a listener
   } places;
+};
+
+// One setting as it was given, its type already right.
+struct Value {
+  Place place;
+  std::int64_t number = 0;  // boolean, integer ("auto": 0), octets, duration in milliseconds
+  std::string text;         // choice, text, file ("auto" as it is)
+  std::vector<Text> list;   // strings, and of tables their addresses
+  std::map<std::size_t, Entry> tables{};  // which of them are tables
 };
 
 // A configuration in the making: settings land in it in the order of their precedence.
@@ -49,11 +53,12 @@ struct Draft {
   Entry upstream_default;
   std::vector<Text> bootstrap;  // URLs
   Place admin;                  // where it was given
-  bool udp_given = false;
-  bool tcp_given = false;
-  Place listen_off;                       // where the file switched a transport off
-  Place cache_ttl_min;                    // where it was given
-  std::map<std::string, Place> ca_files;  // where each was named
+  // Of each address of the lists of [listen] that were given, by their names.
+  std::map<std::string_view, std::vector<Place>> listen_places;
+  Place listen_off;                         // where the file switched a transport off
+  Place cache_ttl_min;                      // where it was given
+  std::map<std::string, Place> ca_files;    // of upstreams: where each was named
+  std::map<std::string, Place> client_cas;  // of listeners: where each was named
   std::vector<ConfigError> errors;
 };
 
@@ -68,13 +73,14 @@ struct Option {
     text,
     file,
     file_or_auto,
-    list,          // of strings
-    text_or_list,  // one string stands for a list of one
+    list,            // of strings
+    list_or_tables,  // of strings, or tables in place of some
+    text_or_list,    // one string stands for a list of one
   };
   enum class Applies : std::uint8_t { on_reload, on_restart };
 
   // "tcp.idle_timeout". One of "upstream." may stand in [[upstream]] and in [upstream_default], one
-  // of "group." in [[group]].
+  // of "group." in [[group]], one of "listener." in a table of a list of [listen].
   std::string_view key;
   Kind kind;
   std::int64_t minimum = 0;  // of integers, octets, and of durations in milliseconds
@@ -95,7 +101,11 @@ struct Option {
   std::string_view help;  // sentences
 
   bool of_upstream() const { return key.starts_with("upstream."); }
-  bool of_list() const { return of_upstream() || key.starts_with("group."); }
+  bool of_listener() const { return key.starts_with("listener."); }
+  bool of_list() const { return of_upstream() || of_listener() || key.starts_with("group."); }
+  bool takes_list() const {
+    return kind == Kind::list || kind == Kind::list_or_tables || kind == Kind::text_or_list;
+  }
   std::string_view section() const;  // "tcp", "cache.stale", or empty
   std::string_view leaf() const;     // "idle_timeout"
   std::string type_text() const;     // "duration", "list of ADDR:PORT"

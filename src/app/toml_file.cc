@@ -16,6 +16,8 @@ using Kind = Option::Kind;
 constexpr std::string_view upstream_default_section = "upstream_default";
 constexpr std::string_view upstream_section = "upstream";
 constexpr std::string_view group_section = "group";
+// Not a section of the file, but what the keys of a table in a list of [listen] stand under.
+constexpr std::string_view listener_section = "listener";
 
 // Those of which a file may have several.
 bool is_list(std::string_view section) {
@@ -52,6 +54,7 @@ class Walk {
   bool convert_octets(const Option& option, const toml::node& node, Value& value);
   bool convert_duration(const Option& option, const toml::node& node, Value& value);
   bool convert_list(const Option& option, const toml::node& node, Value& value);
+  void listener(const toml::table& table, Value& value);
   void wrong_type(const Option& option, const toml::node& node);
   void unknown(const toml::key& key, std::string_view section);
   void error(const toml::node& node, std::string message) {
@@ -88,8 +91,9 @@ std::string_view line_of(std::string_view text, std::size_t number) {
 // The sections of the file that hold settings, without those of which there may be several.
 bool is_section(std::string_view name) {
   if (name == upstream_default_section) return true;
-  return !is_list(name) && std::any_of(options().begin(), options().end(),
-                                       [&](const Option& o) { return o.section() == name; });
+  return !is_list(name) && name != listener_section &&
+         std::any_of(options().begin(), options().end(),
+                     [&](const Option& o) { return o.section() == name; });
 }
 
 // "cache" for "cache.stale".
@@ -115,6 +119,7 @@ std::vector<std::string_view> known_names(std::string_view section) {
   for (const Option& option : options()) {
     if (allowed_in(option, section)) add_once(names, option.leaf());
     if (option.section().empty() || parent_of(option.section()) != section) continue;
+    if (option.of_listener()) continue;
     if (option.of_upstream()) add_once(names, upstream_default_section);
     add_once(names, option.section().substr(section.empty() ? 0 : section.size() + 1));
   }
@@ -124,7 +129,7 @@ std::vector<std::string_view> known_names(std::string_view section) {
 // Where this key is at home, when it stands in the wrong section.
 std::string_view home_of(std::string_view leaf) {
   for (const Option& option : options()) {
-    if (option.leaf() == leaf) return option.key;
+    if (option.leaf() == leaf && !option.of_listener()) return option.key;
   }
   return {};
 }
@@ -139,6 +144,9 @@ std::string expected_text(const Option& option) {
              toml_string(duration_text(std::chrono::milliseconds{option.maximum}));
     case Kind::list:
       return "write a list of strings: [\"" + std::string(option.element) + "\", ...]";
+    case Kind::list_or_tables:
+      return "write a list of strings, or tables: [\"" + std::string(option.element) +
+             "\", { address = \"" + std::string(option.element) + "\", ... }]";
     case Kind::text_or_list:
       return "write a string or a list of strings";
     case Kind::octets:
@@ -232,12 +240,32 @@ bool Walk::convert_list(const Option& option, const toml::node& node, Value& val
   for (const toml::node& element : *array) {
     if (const auto* text = element.as_string()) {
       value.list.push_back({text->get(), place(element.source())});
+    } else if (element.is_table() && option.kind == Kind::list_or_tables) {
+      listener(*element.as_table(), value);
     } else {
       wrong_type(option, element);
       good = false;
     }
   }
   return good;
+}
+
+// One that is wrong is left out: its errors are enough.
+void Walk::listener(const toml::table& table, Value& value) {
+  const std::size_t errors = draft_.errors.size();
+  Entry entry;
+  entry.places.section = place(table.source());
+  entries(table, listener_section, entry);
+  for (const auto& [key, node] : table) {
+    entry.places.keys.push_back({std::string(key.str()), place(key.source())});
+  }
+  if (table.get("address") == nullptr) {
+    error(table, "this listener has no address; write address = \"ADDR:PORT\"");
+  }
+  if (draft_.errors.size() != errors) return;
+  const std::size_t at = value.list.size();
+  value.list.push_back(entry.places.address);
+  value.tables.emplace(at, std::move(entry));
 }
 
 // True if node is of the option's type.
@@ -274,6 +302,7 @@ bool Walk::convert(const Option& option, const toml::node& node, Value& value,
       }
       break;
     case Kind::list:
+    case Kind::list_or_tables:
     case Kind::text_or_list:
       return convert_list(option, node, value);
   }

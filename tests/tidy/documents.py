@@ -66,13 +66,14 @@ def option_keys(table: str) -> list[str]:
 
 
 def documented_options(manual: str) -> set[str]:
-    """Keys that have a heading (### `key`) below that of their section (## `[section]`)."""
+    """Keys that have a heading (### `key`) below that of their section (## `[section]`), or of what
+    their table is (## `listener`)."""
     found, section = set(), ""
     for heading in re.finditer(r"^(##|###) (.+)$", _FENCE.sub(_blank, manual), re.MULTILINE):
         name = heading.group(2).strip("`")
         if heading.group(1) == "##":
-            bracketed = re.fullmatch(r"\[{1,2}([\w.]+)\]{1,2}", name)
-            section = f"{bracketed.group(1)}." if bracketed else ""
+            named = re.fullmatch(r"\[{1,2}([\w.]+)\]{1,2}|(listener)", name)
+            section = f"{named.group(1) or named.group(2)}." if named else ""
         else:
             found.add(section + name)
     return found

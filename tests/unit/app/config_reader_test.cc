@@ -124,8 +124,8 @@ const Fault faults[] = {
      "s.toml:1:2: unknown key (\"filter\"); known here: workers, query_timeout, bootstrap, "
      "state_directory, listen, policy, tcp, group, upstream_default, upstream, hedge, health, tls, "
      "cache, log, control\n"},
-    {"a listener that does not exist", "[listen]\ntls = []\n",
-     "s.toml:2:1: unknown key (\"tls\"); known here: udp, tcp, admin\n"},
+    {"a listener that does not exist", "[listen]\nserial = []\n",
+     "s.toml:2:1: unknown key (\"serial\"); known here: udp, tcp, tls, https, admin\n"},
     {"the URL is no default", "[upstream_default]\nurl = \"quad9\"\n",
      "s.toml:2:1: unknown key (\"url\"); did you mean \"upstream.url\"?\n"},
     {"wrong types, all of them", "workers = 1.5\nlog = 3\n[policy]\ntest_name = \"yes\"\n",
@@ -134,11 +134,11 @@ const Fault faults[] = {
      "s.toml:2:7: log must be a section (\"3\"); write [log] and its keys below\n"
      "s.toml:4:13: test_name has the wrong type (\"yes\"); write true or false\n"},
     {"a list that is none", "[listen]\nudp = \"127.0.0.1:53\"\n",
-     "s.toml:2:7: udp has the wrong type (\"127.0.0.1:53\"); write a list of strings: "
-     "[\"ADDR:PORT\", ...]\n"},
+     "s.toml:2:7: udp has the wrong type (\"127.0.0.1:53\"); write a list of strings, or tables: "
+     "[\"ADDR:PORT\", { address = \"ADDR:PORT\", ... }]\n"},
     {"an element that is no string", "[listen]\nudp = [\n  \"127.0.0.1:53\",\n  53]\n",
-     "s.toml:4:3: udp has the wrong type (\"53\"); write a list of strings: [\"ADDR:PORT\", "
-     "...]\n"},
+     "s.toml:4:3: udp has the wrong type (\"53\"); write a list of strings, or tables: "
+     "[\"ADDR:PORT\", { address = \"ADDR:PORT\", ... }]\n"},
     {"out of range", "workers = 0\n[tcp]\nconnections_max = -1\n",
      "s.toml:1:11: workers is out of range (\"0\"); it must be from 1 to 256\n"
      "s.toml:3:19: connections_max is out of range (\"-1\"); it must be from 1 to 1000000\n"},
@@ -164,7 +164,7 @@ const Fault faults[] = {
     {"an address twice", "[listen]\ntcp = [\"[::1]:53\", \"[0::1]:53\"]\n",
      "s.toml:2:20: this address is listed twice (\"[0::1]:53\")\n"},
     {"nothing to listen on", "[listen]\nudp = []\ntcp = []\n",
-     "s.toml:3:7: udp and tcp are both switched off; give one of them an address\n"},
+     "s.toml:3:7: udp, tcp, tls and https are all switched off; give one of them an address\n"},
     {"networks", "[policy]\nallow = [\"10.0.0.1/8\", \"home\"]\n",
      "s.toml:2:10: not a network (\"10.0.0.1/8\"); write \"10.0.0.0/8\" or \"fd00::/8\": at "
      "most 32 or 128 bits, and zeros behind them\n"
