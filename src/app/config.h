@@ -14,6 +14,7 @@
 #include "policy/networks.h"
 #include "transport/address.h"
 #include "transport/tls_credentials.h"
+#include "transport/tls_server_credentials.h"
 #include "upstream/selection.h"
 
 namespace sotto {
@@ -48,13 +49,6 @@ struct ListenAddress {
   std::string client_ca{};                  // of client certificates; empty: none are asked for
   bool client_certificate_required = true;  // false: a client may come without one
   std::string path{"/dns-query"};           // of DoH
-};
-
-// PEM files that belong together.
-struct CertificatePair {
-  std::string certificate;  // the chain, the server's own first
-  std::string key;
-  friend bool operator==(const CertificatePair&, const CertificatePair&) = default;
 };
 
 // Upstreams that do not name a group are in this one.

@@ -136,7 +136,7 @@ void StreamConnection::stop() {
 }
 
 std::string_view StreamConnection::identity() const {
-  return {};
+  return engine_ != nullptr ? std::string_view(engine_->client_identity()) : std::string_view();
 }
 
 // --- queries ------------------------------------------------------------------------------------

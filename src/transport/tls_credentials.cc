@@ -75,29 +75,11 @@ Result<std::shared_ptr<const TlsTrust>> TlsTrust::load(const std::string& ca_fil
   trust->credentials_->list = std::move(owner);
   trust->certificates_ = static_cast<std::size_t>(count);
   trust->ca_file_ = ca_file;
+  trust->fingerprint_ = trust_fingerprint(list);
   return std::shared_ptr<const TlsTrust>(std::move(trust));
 }
 
 TlsTrust::~TlsTrust() = default;
-
-Result<std::shared_ptr<const TlsServerCredentials>> TlsServerCredentials::load(
-    const std::string& certificate_file, const std::string& key_file) {
-  auto credentials = make_certificate_credentials();
-  if (gnutls_certificate_set_x509_key_file(credentials.get(), certificate_file.c_str(),
-                                           key_file.c_str(), GNUTLS_X509_FMT_PEM) < 0) {
-    return fail(Error::bad_certificate_file);
-  }
-  std::shared_ptr<TlsServerCredentials> server(new TlsServerCredentials);
-  server->credentials_ = std::make_unique<Credentials>();
-  server->credentials_->priority = make_tls_priority();
-  server->credentials_->credentials = std::move(credentials);
-  if (gnutls_session_ticket_key_generate(server->credentials_->ticket_key.out()) < 0) {
-    throw std::bad_alloc();
-  }
-  return std::shared_ptr<const TlsServerCredentials>(std::move(server));
-}
-
-TlsServerCredentials::~TlsServerCredentials() = default;
 
 void TlsTicketStore::put(const TlsPeerIdentity& peer, std::vector<std::uint8_t> session) {
   const std::lock_guard lock(mutex_);

@@ -1,5 +1,5 @@
-// What TLS ends trust, show and remember, shared by all workers: trust lists, pins, session
-// tickets, a server's certificate. Test: tests/unit/transport/tls_credentials_test.cc.
+// What TLS ends trust and remember, shared by all workers: trust lists, pins, session tickets.
+// Test: tests/unit/transport/tls_credentials_test.cc.
 #pragma once
 
 #include <array>
@@ -36,8 +36,9 @@ class TlsTrust {
 
   std::size_t certificates() const { return certificates_; }
   const std::string& ca_file() const { return ca_file_; }
-  // Equal for equal certificates, for finding out whether a reload changed anything.
-  std::string fingerprint() const;
+  // 32 octets, equal for equal certificates: for finding out whether a reload changed anything, and
+  // for telling tickets of clients apart.
+  const std::string& fingerprint() const { return fingerprint_; }
 
  private:
   friend class TlsEngine;
@@ -46,6 +47,7 @@ class TlsTrust {
   std::unique_ptr<Credentials> credentials_;
   std::size_t certificates_ = 0;
   std::string ca_file_;
+  std::string fingerprint_;
 };
 
 // Who must be at the other end. Everything here is part of a ticket's key: a session is resumed
@@ -60,25 +62,6 @@ struct TlsPeerIdentity {
   std::string expected() const { return auth_name.empty() ? endpoint.ip.text() : auth_name; }
   friend bool operator==(const TlsPeerIdentity&, const TlsPeerIdentity&) = default;
   friend auto operator<=>(const TlsPeerIdentity&, const TlsPeerIdentity&) = default;
-};
-
-// What a TLS server shows: certificate chain and key, and the secret its session tickets are sealed
-// with. Immutable and thread-safe once loaded.
-class TlsServerCredentials {
- public:
-  // Files in PEM form. Error::bad_certificate_file if they cannot be read or do not belong
-  // together.
-  static Result<std::shared_ptr<const TlsServerCredentials>> load(
-      const std::string& certificate_file, const std::string& key_file);
-  ~TlsServerCredentials();
-  TlsServerCredentials(const TlsServerCredentials&) = delete;
-  TlsServerCredentials& operator=(const TlsServerCredentials&) = delete;
-
- private:
-  friend class TlsEngine;
-  TlsServerCredentials() = default;
-  struct Credentials;
-  std::unique_ptr<Credentials> credentials_;
 };
 
 // What a store holds for one peer: sessions as GnuTLS packs them, secrets included, oldest first.

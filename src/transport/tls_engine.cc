@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <new>
 
+#include "transport/tls_chain.h"
+#include "transport/tls_client_verify.h"
 #include "transport/tls_gnutls.h"
 #include "transport/tls_reason.h"
 #include "transport/tls_verify.h"
@@ -16,6 +18,14 @@ namespace {
 // What a record may be longer than its plaintext: header 5, TLS 1.2 nonce 8, tag 16, inner type 1.
 constexpr std::size_t record_overhead_octets_max = 32;
 constexpr std::size_t record_plaintext_octets_max = 16'384;  // RFC 8446 §5.1
+
+// GnuTLS keeps a message of any length until it is whole, from anybody. Hellos have some 2 kB, 10
+// kB with a ticket that holds a chain of certificates; chains have 2 to 10 kB.
+constexpr std::size_t handshake_octets_max = 65'536;
+constexpr std::size_t handshake_octets_without_chain_max = 32'768;
+
+// A client may open two connections with what it got on the first.
+constexpr unsigned tickets_of_full_handshake = 2;
 
 const std::uint8_t* as_octets(const void* pointer) {
   return static_cast<const std::uint8_t*>(pointer);
@@ -72,19 +82,34 @@ std::unique_ptr<TlsEngine> TlsEngine::client(std::shared_ptr<const TlsTrust> tru
   return engine;
 }
 
-std::unique_ptr<TlsEngine> TlsEngine::server(
-    std::shared_ptr<const TlsServerCredentials> credentials, const std::vector<std::string>& alpn) {
-  std::unique_ptr<TlsEngine> engine(new TlsEngine(GNUTLS_SERVER));
-  engine->server_credentials_ = std::move(credentials);
-  const TlsServerCredentials::Credentials& shown = *engine->server_credentials_->credentials_;
-  gnutls_priority_set(engine->session_, shown.priority.get());
-  gnutls_credentials_set(engine->session_, GNUTLS_CRD_CERTIFICATE, shown.credentials.get());
-  gnutls_certificate_server_set_request(engine->session_, GNUTLS_CERT_IGNORE);
-  const gnutls_datum_t key = {const_cast<unsigned char*>(shown.ticket_key.data()),
-                              static_cast<unsigned>(shown.ticket_key.size())};
-  gnutls_session_ticket_enable_server(engine->session_, &key);
-  engine->set_alpn(alpn, GNUTLS_ALPN_SERVER_PRECEDENCE);
+std::unique_ptr<TlsEngine> TlsEngine::server(TlsServerSettings settings,
+                                             const std::vector<std::string>& alpn) {
+  std::unique_ptr<TlsEngine> engine(new TlsEngine(GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET));
+  engine->server_ = std::move(settings);
+  gnutls_session_t session = engine->session_;
+  const TlsServerCredentials::Credentials& shown = engine->server_.credentials->gnutls();
+  gnutls_priority_set(session, shown.priority.get());
+  gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, shown.credentials.get());
+  // Whether one is required is decided when the handshake is over, as after a resumed one.
+  const bool asked = engine->server_.client_trust != nullptr;
+  gnutls_certificate_server_set_request(session, asked ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
+  engine->enable_tickets();
+  engine->set_alpn(alpn, GNUTLS_ALPN_SERVER_PRECEDENCE | GNUTLS_ALPN_MANDATORY);
   return engine;
+}
+
+// A ticket holds the client's certificate or that it had none, and what was asked for when it was
+// given. So it is of use only where the same is asked for: elsewhere the handshake is a full one.
+void TlsEngine::enable_tickets() {
+  const TlsTicketKey& ticket_key = server_.credentials->ticket_key();
+  TlsTicketKey::Octets octets = ticket_key.octets();
+  if (server_.client_trust != nullptr) {
+    octets = ticket_key.derived((server_.client_certificate_required ? "required " : "optional ") +
+                                server_.client_trust->fingerprint());
+  }
+  const gnutls_datum_t key = {octets.data(), static_cast<unsigned>(octets.size())};
+  gnutls_session_ticket_enable_server(session_, &key);
+  gnutls_memset(octets.data(), 0, octets.size());
 }
 
 void TlsEngine::set_alpn(const std::vector<std::string>& protocols, unsigned flags) {
@@ -124,12 +149,20 @@ TlsEngine::State TlsEngine::handshake() {
   do {  // each warning takes octets from the input, so this ends
     error = gnutls_handshake(session_);
   } while (error == GNUTLS_E_INTERRUPTED || error == GNUTLS_E_WARNING_ALERT_RECEIVED);
-  if (error == GNUTLS_E_SUCCESS) {
+  if (handshake_octets_ > handshake_octets_limit()) {
+    gnutls_alert_send(session_, GNUTLS_AL_FATAL, GNUTLS_A_RECORD_OVERFLOW);
+    fail(TlsFailure::Kind::protocol, "the handshake of the peer is too long");
+  } else if (error == GNUTLS_E_SUCCESS) {
     finish_handshake();
   } else if (error != GNUTLS_E_AGAIN) {
     fail_with(is_end_of_stream(error) ? GNUTLS_E_PREMATURE_TERMINATION : error);
   }
   return state_;
+}
+
+std::size_t TlsEngine::handshake_octets_limit() const {
+  const bool chain = trust_ != nullptr || server_.client_trust != nullptr;
+  return chain ? handshake_octets_max : handshake_octets_without_chain_max;
 }
 
 // Plaintext and captive portals are told apart from broken TLS by the first octet they send.
@@ -141,17 +174,40 @@ void TlsEngine::check_first_octet() {
 }
 
 void TlsEngine::finish_handshake() {
-  if (trust_ != nullptr) {
-    std::string reason = verify_peer(session_, trust_->credentials_->list.get(), peer_);
-    if (!reason.empty()) {
-      gnutls_alert_send(session_, GNUTLS_AL_FATAL, GNUTLS_A_BAD_CERTIFICATE);
-      if (resumed()) reason += " (resumed session)";
-      return fail(TlsFailure::Kind::authentication, std::move(reason));
-    }
-  }
+  const bool accepted = trust_ != nullptr ? accept_server() : accept_client();
+  if (!accepted) return;
   state_ = State::ready;
+  const bool tls13 = gnutls_protocol_get_version(session_) == GNUTLS_TLS1_3;
   // TLS 1.2 sends its ticket inside the handshake, TLS 1.3 behind it: see on_ticket().
-  if (tickets_ != nullptr && gnutls_protocol_get_version(session_) == GNUTLS_TLS1_2) store_ticket();
+  if (tickets_ != nullptr && !tls13) store_ticket();
+  if (tickets_ == nullptr && tls13) send_tickets();
+}
+
+bool TlsEngine::accept_server() {
+  std::string reason = verify_peer(session_, trust_->credentials_->list.get(), peer_);
+  if (!reason.empty()) refuse(GNUTLS_A_BAD_CERTIFICATE, std::move(reason));
+  return state_ != State::failed;
+}
+
+bool TlsEngine::accept_client() {
+  if (server_.client_trust == nullptr) return true;
+  ClientVerdict verdict = verify_client(session_, server_.client_trust->credentials_->list.get(),
+                                        server_.client_certificate_required);
+  client_identity_ = std::move(verdict.identity);
+  if (!verdict.refusal.empty()) refuse(verdict.alert, std::move(verdict.refusal));
+  return state_ != State::failed;
+}
+
+void TlsEngine::refuse(gnutls_alert_description_t alert, std::string reason) {
+  gnutls_alert_send(session_, GNUTLS_AL_FATAL, alert);
+  if (resumed()) reason += " (resumed session)";
+  fail(TlsFailure::Kind::authentication, std::move(reason));
+}
+
+// Behind the check of the client, unlike those that GnuTLS sends by itself, and one to a client
+// that used one up.
+void TlsEngine::send_tickets() {
+  gnutls_session_ticket_send(session_, resumed() ? 1 : tickets_of_full_handshake, 0);
 }
 
 void TlsEngine::store_ticket() {
@@ -238,6 +294,12 @@ std::optional<std::chrono::system_clock::time_point> TlsEngine::certificate_expi
   return peer_certificate_expires(session_);
 }
 
+std::string_view TlsEngine::alpn() const {
+  gnutls_datum_t selected{};
+  if (gnutls_alpn_get_selected_protocol(session_, &selected) < 0) return {};
+  return {reinterpret_cast<const char*>(selected.data), selected.size};
+}
+
 std::string TlsEngine::description() const {
   assert(state_ != State::handshaking);
   std::string text = gnutls_protocol_get_name(gnutls_protocol_get_version(session_));
@@ -249,11 +311,15 @@ std::string TlsEngine::description() const {
 
 void TlsEngine::fail_with(int error) {
   gnutls_alert_send_appropriate(session_, error);
+  if (error == GNUTLS_E_NO_APPLICATION_PROTOCOL && trust_ == nullptr) {
+    return fail(TlsFailure::Kind::protocol,
+                "the client offers no application protocol (ALPN) that is served here");
+  }
   if (error == GNUTLS_E_NO_APPLICATION_PROTOCOL) {
     return fail(TlsFailure::Kind::authentication,
                 "the peer selected an application protocol (ALPN) that we did not offer; expected "
                 "name " +
-                    escape_for_log(peer_.expected(), 160));
+                    escape_for_log(peer_.expected(), name_octets_logged_max));
   }
   fail(TlsFailure::Kind::protocol,
        protocol_failure_reason(session_, error, state_ == State::handshaking));
@@ -280,6 +346,13 @@ ssize_t TlsEngine::pull(gnutls_transport_ptr_t pointer, void* buffer, std::size_
   const std::size_t count = std::min(size, waiting.size());
   std::copy_n(waiting.begin(), count, static_cast<std::uint8_t*>(buffer));
   engine->input_.consume(count);
+  if (engine->state_ == State::handshaking) {
+    engine->handshake_octets_ += count;
+    if (engine->handshake_octets_ > engine->handshake_octets_limit()) {
+      gnutls_transport_set_errno(engine->session_, EMSGSIZE);
+      return -1;
+    }
+  }
   return static_cast<ssize_t>(count);
 }
 

@@ -11,10 +11,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "transport/octet_queue.h"
 #include "transport/tls_credentials.h"
+#include "transport/tls_server_credentials.h"
 
 namespace sotto {
 
@@ -35,6 +37,14 @@ struct TlsFailure {
   std::string reason;
 };
 
+// How a listener does TLS.
+struct TlsServerSettings {
+  std::shared_ptr<const TlsServerCredentials> credentials;
+  // Authorities of client certificates; null: clients are not asked for any.
+  std::shared_ptr<const TlsTrust> client_trust;
+  bool client_certificate_required = true;  // with client_trust; false: a client may have none
+};
+
 class TlsEngine {
  public:
   enum class State : std::uint8_t {
@@ -50,8 +60,10 @@ class TlsEngine {
   static std::unique_ptr<TlsEngine> client(std::shared_ptr<const TlsTrust> trust,
                                            TlsPeerIdentity peer, TlsTicketStore& tickets,
                                            const char* alpn);
-  // A server: selects the first of its protocols that the client offers, none if there is none.
-  static std::unique_ptr<TlsEngine> server(std::shared_ptr<const TlsServerCredentials> credentials,
+  // A server: selects the first of its ALPN protocols that the client offers, refuses a client that
+  // offers others only, and accepts one that offers none. Gives out session tickets; those of
+  // listeners with other settings for client certificates are not accepted.
+  static std::unique_ptr<TlsEngine> server(TlsServerSettings settings,
                                            const std::vector<std::string>& alpn);
   ~TlsEngine();
   TlsEngine(const TlsEngine&) = delete;
@@ -64,7 +76,8 @@ class TlsEngine {
 
   // Goes on with the handshake as far as the input allows. Call first without any input (client
   // hello) and after every received() until ready. When the handshake completes the peer is
-  // verified, on resumption too, before the state becomes ready.
+  // verified, on resumption too, before the state becomes ready. When it fails there may be an
+  // alert in the output.
   State handshake();
   State state() const { return state_; }
 
@@ -86,6 +99,12 @@ class TlsEngine {
 
   const TlsFailure& failure() const { return failure_; }
   bool resumed() const;
+  // What both ends speak by ALPN; empty if the client did not say. Valid while the engine lives.
+  std::string_view alpn() const;
+  // Of a client whose certificate was verified, see ClientVerdict; else empty.
+  const std::string& client_identity() const { return client_identity_; }
+  // Of a server, null on the client side.
+  const TlsServerCredentials* server_credentials() const { return server_.credentials.get(); }
   // Of the peer's own certificate, after a resumed handshake too; nothing if it showed none.
   std::optional<std::chrono::system_clock::time_point> certificate_expires() const;
   // "TLS1.3 ECDHE-X25519 AES-128-GCM", for logs and sotto query; only when ready.
@@ -94,8 +113,14 @@ class TlsEngine {
  private:
   explicit TlsEngine(unsigned flags);
   void set_alpn(const std::vector<std::string>& protocols, unsigned flags);
+  void enable_tickets();
+  std::size_t handshake_octets_limit() const;
   void check_first_octet();
   void finish_handshake();
+  bool accept_server();
+  bool accept_client();
+  void send_tickets();
+  void refuse(gnutls_alert_description_t alert, std::string reason);
   void store_ticket();
   void stop_reading(int error);
   bool is_end_of_stream(int error) const;
@@ -113,6 +138,7 @@ class TlsEngine {
   State state_ = State::handshaking;
   bool input_ended_ = false;
   bool first_octet_seen_ = false;
+  std::size_t handshake_octets_ = 0;  // taken from the peer
   bool ticket_offered_ = false;
   bool close_sent_ = false;
   OctetQueue input_;   // ciphertext
@@ -121,7 +147,8 @@ class TlsEngine {
   TlsPeerIdentity peer_;
   TlsTicketStore* tickets_ = nullptr;      // null on the server side
   std::shared_ptr<const TlsTrust> trust_;  // null on the server side
-  std::shared_ptr<const TlsServerCredentials> server_credentials_;
+  TlsServerSettings server_;               // empty on the client side
+  std::string client_identity_;
 };
 
 }  // namespace sotto

@@ -2,11 +2,16 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
+#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "transport/tls_credentials.h"
+#include "transport/tls_server_credentials.h"
 
 namespace sotto {
 
@@ -52,6 +57,12 @@ struct TrustListDeleter {
 struct CertificateDeleter {
   void operator()(gnutls_x509_crt_t certificate) const { gnutls_x509_crt_deinit(certificate); }
 };
+struct PrivateKeyDeleter {
+  void operator()(gnutls_x509_privkey_t key) const { gnutls_x509_privkey_deinit(key); }
+};
+struct AbstractKeyDeleter {
+  void operator()(gnutls_privkey_t key) const { gnutls_privkey_deinit(key); }
+};
 
 template <class Handle, class Deleter>
 using GnutlsOwner = std::unique_ptr<std::remove_pointer_t<Handle>, Deleter>;
@@ -61,10 +72,14 @@ using CertificateCredentialsOwner =
     GnutlsOwner<gnutls_certificate_credentials_t, CertificateCredentialsDeleter>;
 using TrustListOwner = GnutlsOwner<gnutls_x509_trust_list_t, TrustListDeleter>;
 using CertificateOwner = GnutlsOwner<gnutls_x509_crt_t, CertificateDeleter>;
+using PrivateKeyOwner = GnutlsOwner<gnutls_x509_privkey_t, PrivateKeyDeleter>;
+using AbstractKeyOwner = GnutlsOwner<gnutls_privkey_t, AbstractKeyDeleter>;
 
 // The parsed tls_priority; parsing takes longer than all else in starting a session.
 PriorityOwner make_tls_priority();
 CertificateCredentialsOwner make_certificate_credentials();
+// SHA-256 of its certificates.
+std::string trust_fingerprint(gnutls_x509_trust_list_t list);
 
 struct TlsTrust::Credentials {
   PriorityOwner priority;
@@ -73,10 +88,24 @@ struct TlsTrust::Credentials {
   TrustListOwner list;
 };
 
+// A certificate with its issuers, and its key.
+struct ShownPair {
+  ShownPair() = default;
+  ~ShownPair() {
+    for (gnutls_pcert_st& certificate : certificates) gnutls_pcert_deinit(&certificate);
+  }
+  ShownPair(const ShownPair&) = delete;
+  ShownPair& operator=(const ShownPair&) = delete;
+
+  gnutls_pk_algorithm_t key_algorithm = GNUTLS_PK_UNKNOWN;
+  std::vector<gnutls_pcert_st> certificates;  // the server's own first
+  AbstractKeyOwner key;
+};
+
 struct TlsServerCredentials::Credentials {
   PriorityOwner priority;
-  CertificateCredentialsOwner credentials;
-  GnutlsDatum ticket_key;
+  CertificateCredentialsOwner credentials;  // its certificate is chosen in each handshake
+  std::deque<ShownPair> pairs;              // as TlsServerCredentials::certificates()
 };
 
 }  // namespace sotto

@@ -1,6 +1,6 @@
 #include "transport/tls_reason.h"
 
-#include "transport/tls_verify.h"
+#include "transport/tls_chain.h"
 
 namespace sotto {
 

@@ -8,7 +8,6 @@
 #include <gnutls/x509.h>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "transport/tls_credentials.h"
 
@@ -23,9 +22,5 @@ std::string verify_peer(gnutls_session_t session, gnutls_x509_trust_list_t trust
 // When the peer's own certificate does.
 std::optional<std::chrono::system_clock::time_point> peer_certificate_expires(
     gnutls_session_t session);
-
-// What a stranger sent, made fit for a log line: printable ASCII without quotes and backslashes
-// stays, all else becomes \xHH; cut at octets_max octets of input, then "..." follows.
-std::string escape_for_log(std::string_view octets, std::size_t octets_max);
 
 }  // namespace sotto

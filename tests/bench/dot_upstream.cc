@@ -65,10 +65,8 @@ std::size_t write_answer(std::span<const std::uint8_t> query, std::span<std::uin
 class Client {
  public:
   // counts outlives the client.
-  Client(UniqueFd fd, std::shared_ptr<const TlsServerCredentials> credentials, Counts& counts)
-      : counts_(counts),
-        fd_(std::move(fd)),
-        engine_(TlsEngine::server(std::move(credentials), {"dot"})) {}
+  Client(UniqueFd fd, const TlsServerSettings& settings, Counts& counts)
+      : counts_(counts), fd_(std::move(fd)), engine_(TlsEngine::server(settings, {"dot"})) {}
 
   int fd() const { return fd_.get(); }
 
@@ -130,8 +128,7 @@ void print(int signals, const Counts& counts) {
   std::fflush(stdout);
 }
 
-void serve_forever(int listener, int signals,
-                   const std::shared_ptr<const TlsServerCredentials>& credentials) {
+void serve_forever(int listener, int signals, const TlsServerSettings& settings) {
   Counts counts;
   std::vector<std::unique_ptr<Client>> clients;
   std::vector<pollfd> watched;
@@ -147,7 +144,7 @@ void serve_forever(int listener, int signals,
     }
     if (watched[0].revents != 0) {
       UniqueFd fd{::accept(listener, nullptr, nullptr)};
-      if (fd) clients.push_back(std::make_unique<Client>(std::move(fd), credentials, counts));
+      if (fd) clients.push_back(std::make_unique<Client>(std::move(fd), settings, counts));
     }
     if (watched[1].revents != 0) print(signals, counts);
   }
@@ -165,9 +162,11 @@ int main(int count, char** arguments) {
     std::perror("dot_upstream: signalfd");
     return 1;
   }
-  const auto credentials = TlsServerCredentials::load(arguments[2], arguments[3]);
+  const auto credentials =
+      TlsServerCredentials::load({{arguments[2], arguments[3]}}, TlsTicketKey::random());
   if (!credentials) {
-    std::fprintf(stderr, "dot_upstream: no certificate in %s\n", arguments[2]);
+    std::fprintf(stderr, "dot_upstream: %s: %s\n", credentials.error().file.c_str(),
+                 credentials.error().what.c_str());
     return 1;
   }
   const auto listener = open_listener(
@@ -176,5 +175,7 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "dot_upstream: %s\n", listener.error().what.c_str());
     return 1;
   }
-  serve_forever(listener->get(), signals.get(), *credentials);
+  serve_forever(
+      listener->get(), signals.get(),
+      {.credentials = *credentials, .client_trust = nullptr, .client_certificate_required = true});
 }

@@ -15,6 +15,8 @@ using sotto::SocketAddress;
 using sotto::TlsEngine;
 using sotto::TlsPeerIdentity;
 using sotto::TlsServerCredentials;
+using sotto::TlsServerSettings;
+using sotto::TlsTicketKey;
 using sotto::TlsTicketStore;
 using sotto::TlsTrust;
 
@@ -27,10 +29,13 @@ struct World {
   sotto::test::TestIdentity leaf{{.dns_names = {"dns.example"}}, &root};
   std::shared_ptr<const TlsTrust> trust =
       TlsTrust::load(directory.write("root.pem", root.pem())).value();
-  std::shared_ptr<const TlsServerCredentials> credentials =
-      TlsServerCredentials::load(directory.write("leaf.pem", leaf.pem()),
-                                 directory.write("leaf.key", leaf.key()->pem()))
-          .value();
+  TlsServerSettings settings{
+      .credentials = TlsServerCredentials::load({{directory.write("leaf.pem", leaf.pem()),
+                                                  directory.write("leaf.key", leaf.key()->pem())}},
+                                                TlsTicketKey::random())
+                         .value(),
+      .client_trust = nullptr,
+      .client_certificate_required = true};
   TlsPeerIdentity peer{.endpoint = SocketAddress::parse("192.0.2.1:853").value(),
                        .auth_name = "dns.example",
                        .pins = {},
@@ -52,7 +57,7 @@ void carry(TlsEngine& from, TlsEngine& to) {
 struct Pair {
   explicit Pair(TlsTicketStore& tickets)
       : client(TlsEngine::client(world().trust, world().peer, tickets, "dot")),
-        server(TlsEngine::server(world().credentials, {"dot"})) {
+        server(TlsEngine::server(world().settings, {"dot"})) {
     client->handshake();
     while (!client->output().empty() || !server->output().empty()) {
       carry(*client, *server);

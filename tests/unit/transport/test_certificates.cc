@@ -29,11 +29,16 @@ void set_names(gnutls_x509_crt_t certificate, const CertificateSpec& spec) {
                                         spec.common_name.data(),
                                         static_cast<unsigned>(spec.common_name.size())));
   }
-  for (const std::string& name : spec.dns_names) {
-    check(gnutls_x509_crt_set_subject_alt_name(certificate, GNUTLS_SAN_DNSNAME, name.data(),
-                                               static_cast<unsigned>(name.size()),
-                                               GNUTLS_FSAN_APPEND));
-  }
+  const auto append = [certificate](gnutls_x509_subject_alt_name_t type,
+                                    const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+      check(gnutls_x509_crt_set_subject_alt_name(
+          certificate, type, name.data(), static_cast<unsigned>(name.size()), GNUTLS_FSAN_APPEND));
+    }
+  };
+  append(GNUTLS_SAN_DNSNAME, spec.dns_names);
+  append(GNUTLS_SAN_RFC822NAME, spec.emails);
+  append(GNUTLS_SAN_URI, spec.uris);
   if (!spec.raw_dns_name.empty()) {  // GnuTLS tidies names up, so this one is encoded by hand
     const auto size = static_cast<char>(spec.raw_dns_name.size());
     const std::string der =
@@ -51,17 +56,20 @@ void set_names(gnutls_x509_crt_t certificate, const CertificateSpec& spec) {
 
 }  // namespace
 
-TestKey::TestKey() {
+TestKey::TestKey(gnutls_pk_algorithm_t algorithm) {
   gnutls_x509_privkey_t key = nullptr;
   check(gnutls_x509_privkey_init(&key));
   key_.reset(key);
-  check(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
-                                     GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
+  const unsigned bits = algorithm == GNUTLS_PK_ECDSA
+                            ? GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1)
+                            : GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519);
+  check(gnutls_x509_privkey_generate(key, algorithm, bits, 0));
 }
 
 std::string TestKey::pem() const {
   gnutls_datum_t datum{};
-  check(gnutls_x509_privkey_export2(key_.get(), GNUTLS_X509_FMT_PEM, &datum));
+  check(gnutls_x509_privkey_export2_pkcs8(key_.get(), GNUTLS_X509_FMT_PEM, nullptr,
+                                          GNUTLS_PKCS_PLAIN, &datum));
   return take(datum);
 }
 

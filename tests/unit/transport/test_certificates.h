@@ -13,6 +13,8 @@ namespace sotto::test {
 struct CertificateSpec {
   std::string common_name = {};
   std::vector<std::string> dns_names = {};
+  std::vector<std::string> emails = {};
+  std::vector<std::string> uris = {};
   std::vector<std::string> ip_addresses = {};
   std::string raw_dns_name = {};  // written as it is, instead of dns_names; at most 100 octets
   std::chrono::seconds valid_from = std::chrono::hours(-24);  // relative to now
@@ -23,7 +25,8 @@ struct CertificateSpec {
 
 class TestKey {
  public:
-  TestKey();  // ECDSA P-256
+  // GNUTLS_PK_ECDSA: with P-256.
+  explicit TestKey(gnutls_pk_algorithm_t algorithm = GNUTLS_PK_ECDSA);
   gnutls_x509_privkey_t get() const { return key_.get(); }
   std::string pem() const;
 

@@ -13,9 +13,52 @@ void check(int error) {
   if (error < 0) throw std::runtime_error(gnutls_strerror(error));
 }
 
+}  // namespace
+
+TestEnd::TestEnd(unsigned flags, const char* priority, const std::string& alpn) {
+  check(gnutls_certificate_allocate_credentials(&credentials_));
+  check(gnutls_init(&session_, flags | GNUTLS_NONBLOCK));
+  check(gnutls_priority_set_direct(session_, priority, nullptr));
+  check(gnutls_credentials_set(session_, GNUTLS_CRD_CERTIFICATE, credentials_));
+  if (!alpn.empty()) {
+    std::string copy = alpn;
+    const gnutls_datum_t protocol = {reinterpret_cast<unsigned char*>(copy.data()),
+                                     static_cast<unsigned>(copy.size())};
+    check(gnutls_alpn_set_protocols(session_, &protocol, 1, 0));
+  }
+  gnutls_transport_set_ptr(session_, this);
+  gnutls_transport_set_pull_timeout_function(session_, [](gnutls_transport_ptr_t self, unsigned) {
+    return static_cast<TestEnd*>(self)->input_.empty() ? 0 : 1;
+  });
+  gnutls_transport_set_pull_function(
+      session_, [](gnutls_transport_ptr_t self, void* buffer, std::size_t size) -> ssize_t {
+        auto* end = static_cast<TestEnd*>(self);
+        if (end->input_.empty()) {
+          gnutls_transport_set_errno(end->session_, EAGAIN);
+          return -1;
+        }
+        const std::size_t count = std::min(size, end->input_.size());
+        const auto behind = end->input_.begin() + static_cast<std::ptrdiff_t>(count);
+        std::copy(end->input_.begin(), behind, static_cast<std::uint8_t*>(buffer));
+        end->input_.erase(end->input_.begin(), behind);
+        return static_cast<ssize_t>(count);
+      });
+  gnutls_transport_set_push_function(
+      session_, [](gnutls_transport_ptr_t self, const void* octets, std::size_t size) -> ssize_t {
+        auto& output = static_cast<TestEnd*>(self)->output_;
+        const auto* begin = static_cast<const std::uint8_t*>(octets);
+        output.insert(output.end(), begin, begin + size);
+        return static_cast<ssize_t>(size);
+      });
+}
+
+TestEnd::~TestEnd() {
+  gnutls_deinit(session_);
+  gnutls_certificate_free_credentials(credentials_);
+}
+
 // GnuTLS's usual functions sort a chain and leave out what does not belong; this one does not.
-void show(gnutls_certificate_credentials_t credentials,
-          const std::vector<const TestIdentity*>& chain) {
+void TestEnd::show(const std::vector<const TestIdentity*>& chain) {
   gnutls_privkey_t key = nullptr;
   check(gnutls_privkey_init(&key));
   check(gnutls_privkey_import_x509(key, chain.front()->key()->get(), GNUTLS_PRIVKEY_IMPORT_COPY));
@@ -24,60 +67,52 @@ void show(gnutls_certificate_credentials_t credentials,
     check(gnutls_pcert_import_x509(&certificates[i], chain[i]->certificate(), 0));
   }
   // Takes over key and certificates.
-  check(gnutls_certificate_set_key(credentials, nullptr, 0, certificates.data(),
+  check(gnutls_certificate_set_key(credentials_, nullptr, 0, certificates.data(),
                                    static_cast<int>(certificates.size()), key));
 }
 
-}  // namespace
-
 TestServer::TestServer(const std::vector<const TestIdentity*>& chain,
-                       const TestServerOptions& options) {
-  check(gnutls_certificate_allocate_credentials(&credentials_));
-  show(credentials_, chain);
-  check(gnutls_init(&session_, GNUTLS_SERVER | GNUTLS_NONBLOCK));
-  check(gnutls_priority_set_direct(session_, options.priority, nullptr));
-  check(gnutls_credentials_set(session_, GNUTLS_CRD_CERTIFICATE, credentials_));
-  if (!options.alpn.empty()) {
-    std::string alpn = options.alpn;
-    const gnutls_datum_t protocol = {reinterpret_cast<unsigned char*>(alpn.data()),
-                                     static_cast<unsigned>(alpn.size())};
-    check(gnutls_alpn_set_protocols(session_, &protocol, 1, 0));
-  }
+                       const TestServerOptions& options)
+    : TestEnd(GNUTLS_SERVER, options.priority, options.alpn) {
+  show(chain);
   if (options.tickets != nullptr) {
     check(gnutls_session_ticket_enable_server(session_, options.tickets->get()));
   }
-  gnutls_transport_set_ptr(session_, this);
-  gnutls_transport_set_pull_timeout_function(session_, [](gnutls_transport_ptr_t self, unsigned) {
-    return static_cast<TestServer*>(self)->input_.empty() ? 0 : 1;
-  });
-  gnutls_transport_set_pull_function(
-      session_, [](gnutls_transport_ptr_t self, void* buffer, std::size_t size) -> ssize_t {
-        auto* server = static_cast<TestServer*>(self);
-        if (server->input_.empty()) {
-          gnutls_transport_set_errno(server->session_, EAGAIN);
-          return -1;
-        }
-        const std::size_t count = std::min(size, server->input_.size());
-        const auto end = server->input_.begin() + static_cast<std::ptrdiff_t>(count);
-        std::copy(server->input_.begin(), end, static_cast<std::uint8_t*>(buffer));
-        server->input_.erase(server->input_.begin(), end);
-        return static_cast<ssize_t>(count);
-      });
-  gnutls_transport_set_push_function(
-      session_, [](gnutls_transport_ptr_t self, const void* octets, std::size_t size) -> ssize_t {
-        auto& output = static_cast<TestServer*>(self)->output_;
-        const auto* begin = static_cast<const std::uint8_t*>(octets);
-        output.insert(output.end(), begin, begin + size);
-        return static_cast<ssize_t>(size);
-      });
 }
 
-TestServer::~TestServer() {
-  gnutls_deinit(session_);
-  gnutls_certificate_free_credentials(credentials_);
+TestClient::TestClient(const TestClientOptions& options)
+    : TestEnd(GNUTLS_CLIENT, options.priority, options.alpn) {
+  if (!options.chain.empty()) show(options.chain);
+  if (!options.server_name.empty()) {
+    check(gnutls_server_name_set(session_, GNUTLS_NAME_DNS, options.server_name.data(),
+                                 options.server_name.size()));
+  }
+  if (!options.session.empty()) {
+    check(gnutls_session_set_data(session_, options.session.data(), options.session.size()));
+  }
 }
 
-int TestServer::handshake() {
+Octets TestClient::session_data() {
+  gnutls_datum_t data{};
+  check(gnutls_session_get_data2(session_, &data));
+  Octets octets(data.data, data.data + data.size);
+  gnutls_free(data.data);
+  return octets;
+}
+
+bool TestClient::was_shown(const TestIdentity& identity) {
+  unsigned count = 0;
+  const gnutls_datum_t* chain = gnutls_certificate_get_peers(session_, &count);
+  if (chain == nullptr || count == 0) return false;
+  gnutls_datum_t expected{};
+  check(gnutls_x509_crt_export2(identity.certificate(), GNUTLS_X509_FMT_DER, &expected));
+  const bool same = std::equal(chain->data, chain->data + chain->size, expected.data,
+                               expected.data + expected.size);
+  gnutls_free(expected.data);
+  return same;
+}
+
+int TestEnd::handshake() {
   if (result_ == GNUTLS_E_AGAIN) {
     result_ = gnutls_handshake(session_);
     if (result_ < 0) gnutls_alert_send_appropriate(session_, result_);
@@ -85,7 +120,7 @@ int TestServer::handshake() {
   return result_;
 }
 
-Octets TestServer::read() {
+Octets TestEnd::read() {
   Octets plaintext;
   std::uint8_t buffer[20'000];
   for (;;) {
@@ -96,7 +131,7 @@ Octets TestServer::read() {
   }
 }
 
-void TestServer::write(std::span<const std::uint8_t> plaintext) {
+void TestEnd::write(std::span<const std::uint8_t> plaintext) {
   while (!plaintext.empty()) {
     const ssize_t count = gnutls_record_send(session_, plaintext.data(), plaintext.size());
     check(static_cast<int>(count));
@@ -104,7 +139,7 @@ void TestServer::write(std::span<const std::uint8_t> plaintext) {
   }
 }
 
-std::string TestServer::alert() const {
+std::string TestEnd::alert() const {
   const char* name = gnutls_alert_get_name(gnutls_alert_get(session_));
   return name != nullptr ? name : "";
 }
@@ -169,6 +204,31 @@ void run_handshake(TlsEngine& client, TlsEngine& server, const Cut& cut) {
       moved = true;
     }
   }
+}
+
+void run_handshake(TestClient& client, TlsEngine& server, const Cut& cut) {
+  client.handshake();
+  Octets to_server = client.take_output();
+  Octets to_client;
+  while (!to_server.empty() || !to_client.empty()) {
+    if (!to_server.empty()) {
+      const auto count = static_cast<std::ptrdiff_t>(cut(to_server.size()));
+      deliver(server, std::span(to_server).first(static_cast<std::size_t>(count)));
+      to_server.erase(to_server.begin(), to_server.begin() + count);
+      server.handshake();
+      const Octets more = take_output(server);
+      to_client.insert(to_client.end(), more.begin(), more.end());
+    }
+    if (!to_client.empty()) {
+      const auto count = static_cast<std::ptrdiff_t>(cut(to_client.size()));
+      client.receive(std::span(to_client).first(static_cast<std::size_t>(count)));
+      to_client.erase(to_client.begin(), to_client.begin() + count);
+      client.handshake();
+      const Octets more = client.take_output();
+      to_server.insert(to_server.end(), more.begin(), more.end());
+    }
+  }
+  if (client.ready()) client.read();
 }
 
 }  // namespace sotto::test

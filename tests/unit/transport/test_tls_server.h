@@ -1,5 +1,5 @@
-// A TLS server that does as the test says, made of GnuTLS alone, so that the engine is tested
-// against something that is not itself; and the wire between two ends.
+// TLS ends that do as the test says, made of GnuTLS alone, so that the engine is tested against
+// something that is not itself; and the wire between two ends.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <gnutls/gnutls.h>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "test_certificates.h"
@@ -39,13 +40,11 @@ struct TestServerOptions {
   const TicketKey* tickets = nullptr;  // null: no tickets
 };
 
-class TestServer {
+// One end, made of GnuTLS alone.
+class TestEnd {
  public:
-  // chain: certificates as shown, the server's own first, whose key is used.
-  TestServer(const std::vector<const TestIdentity*>& chain, const TestServerOptions& options);
-  ~TestServer();
-  TestServer(const TestServer&) = delete;
-  TestServer& operator=(const TestServer&) = delete;
+  TestEnd(const TestEnd&) = delete;
+  TestEnd& operator=(const TestEnd&) = delete;
 
   void receive(std::span<const std::uint8_t> octets) {
     input_.insert(input_.end(), octets.begin(), octets.end());
@@ -60,12 +59,42 @@ class TestServer {
   gnutls_session_t session() { return session_; }
   std::string alert() const;  // the last one received
 
- private:
+ protected:
+  // flags: GNUTLS_SERVER or GNUTLS_CLIENT.
+  TestEnd(unsigned flags, const char* priority, const std::string& alpn);
+  ~TestEnd();
+  // chain: certificates as shown, its own first, whose key is used.
+  void show(const std::vector<const TestIdentity*>& chain);
+
   gnutls_certificate_credentials_t credentials_ = nullptr;
   gnutls_session_t session_ = nullptr;
+
+ private:
   int result_ = GNUTLS_E_AGAIN;
   Octets input_;
   Octets output_;
+};
+
+class TestServer : public TestEnd {
+ public:
+  TestServer(const std::vector<const TestIdentity*>& chain, const TestServerOptions& options);
+};
+
+struct TestClientOptions {
+  const char* priority = tls13_priority;
+  std::string alpn = "dot";                     // empty: none
+  std::string server_name = {};                 // empty: none
+  std::vector<const TestIdentity*> chain = {};  // shown when a certificate is asked for
+  Octets session = {};                          // to be resumed; empty: none
+};
+
+// It believes any server.
+class TestClient : public TestEnd {
+ public:
+  explicit TestClient(const TestClientOptions& options);
+  // For another client to resume; once read() has taken in what came behind the handshake.
+  Octets session_data();
+  bool was_shown(const TestIdentity& identity);
 };
 
 // How many of the waiting octets the wire delivers at once; at least 1.
@@ -85,5 +114,7 @@ Octets read_all(TlsEngine& engine, std::size_t buffer_octets = 20'000);
 // Carries octets both ways until neither end has more to say.
 void run_handshake(TlsEngine& client, TestServer& server, const Cut& cut = whole);
 void run_handshake(TlsEngine& client, TlsEngine& server, const Cut& cut = whole);
+// … and until the client has read what came behind the handshake.
+void run_handshake(TestClient& client, TlsEngine& server, const Cut& cut = whole);
 
 }  // namespace sotto::test

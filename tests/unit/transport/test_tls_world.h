@@ -34,8 +34,11 @@ inline std::unique_ptr<TlsEngine> make_client(TlsTicketStore& tickets, const cha
   return TlsEngine::client(world().trust, world().peer, tickets, alpn);
 }
 
-inline std::shared_ptr<const TlsServerCredentials> server_credentials() {
-  return TlsServerCredentials::load(world().leaf_file, world().key_file).value();
+inline TlsServerSettings server_settings() {
+  const std::vector<CertificatePair> pairs = {{world().leaf_file, world().key_file}};
+  return {.credentials = TlsServerCredentials::load(pairs, TlsTicketKey::random()).value(),
+          .client_trust = nullptr,
+          .client_certificate_required = true};
 }
 
 inline Octets octets_of(std::string_view text) {

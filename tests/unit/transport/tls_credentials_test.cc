@@ -97,19 +97,6 @@ TEST(TlsTrust, FingerprintTellsContentsApart) {
   EXPECT_NE(first->fingerprint(), both->fingerprint());
 }
 
-TEST(TlsServerCredentials, Load) {
-  const TempDirectory directory;
-  const TestIdentity one({.dns_names = {"dns.example"}});
-  const TestIdentity two({.dns_names = {"dns.example"}});
-  const std::string certificate = directory.write("cert.pem", one.pem());
-  const std::string key = directory.write("key.pem", one.key()->pem());
-  const std::string other_key = directory.write("other.pem", two.key()->pem());
-  EXPECT_TRUE(TlsServerCredentials::load(certificate, key));
-  EXPECT_FALSE(TlsServerCredentials::load(certificate, other_key)) << "they do not belong together";
-  EXPECT_FALSE(TlsServerCredentials::load(key, key));
-  EXPECT_FALSE(TlsServerCredentials::load(certificate, directory.path() + "/missing.pem"));
-}
-
 TEST(TlsTicketStore, NewestFirstAndOnceEach) {
   TlsTicketStore store;
   EXPECT_FALSE(store.take(peer("a")));

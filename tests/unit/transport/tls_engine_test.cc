@@ -187,10 +187,10 @@ TEST(TlsEngine, ServerNameIndication) {
 }
 
 TEST(TlsEngine, IdleConnectionsGiveBigBuffersBack) {
-  const auto credentials = server_credentials();
+  const TlsServerSettings settings = server_settings();
   TlsTicketStore tickets;
   const auto client = make_client(tickets);
-  const auto server = TlsEngine::server(credentials, {"dot"});
+  const auto server = TlsEngine::server(settings, {"dot"});
   run_handshake(*client, *server);
   client->write(numbered(100'000));
   while (!client->output().empty()) {
@@ -204,11 +204,11 @@ TEST(TlsEngine, IdleConnectionsGiveBigBuffersBack) {
 }
 
 TEST(TlsEngine, EngineAgainstEngine) {
-  const auto credentials = server_credentials();
+  const TlsServerSettings settings = server_settings();
   TlsTicketStore tickets;
   for (int round = 0; round < 3; ++round) {
     const auto client = make_client(tickets);
-    const auto server = TlsEngine::server(credentials, {"h2", "dot"});
+    const auto server = TlsEngine::server(settings, {"h2", "dot"});
     run_handshake(*client, *server, single);
     ASSERT_EQ(client->state(), State::ready) << client->failure().reason;
     ASSERT_EQ(server->state(), State::ready) << server->failure().reason;
@@ -227,7 +227,7 @@ TEST(TlsEngine, EngineAgainstEngine) {
 }
 
 TEST(TlsEngine, AServerIsNotImpressedByPlaintext) {
-  const auto server = TlsEngine::server(server_credentials(), {"dot"});
+  const auto server = TlsEngine::server(server_settings(), {"dot"});
   server->handshake();
   deliver(*server, octets_of("GET / HTTP/1.1\r\n\r\n"));
   EXPECT_EQ(server->handshake(), State::failed);

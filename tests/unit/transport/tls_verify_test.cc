@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "test_tls_server.h"
+#include "transport/tls_chain.h"
 #include "transport/tls_engine.h"
 
 namespace sotto::test {
