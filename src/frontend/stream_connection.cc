@@ -136,7 +136,7 @@ void StreamConnection::stop() {
 }
 
 std::string_view StreamConnection::identity() const {
-  return engine_ != nullptr ? std::string_view(engine_->client_identity()) : std::string_view();
+  return tls_ != nullptr ? std::string_view(tls_->client_identity()) : std::string_view();
 }
 
 // --- queries ------------------------------------------------------------------------------------
