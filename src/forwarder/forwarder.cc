@@ -206,7 +206,8 @@ Forwarder::Pending* Forwarder::find_pending() {
   const auto known = by_question_.find(asked_->hash, [this](PendingId id) {
     const Pending& pending = pending_.at(id);
     // What began before a flush brings what was flushed.
-    return exchanges_.question(pending.exchange) == asked_->question &&
+    return now_ - pending.begun < joined_for &&
+           exchanges_.question(pending.exchange) == asked_->question &&
            !cache_.flushed_since(pending.generation, asked_->question);
   });
   return known ? &pending_.at(*known) : nullptr;
@@ -218,6 +219,7 @@ Forwarder::Pending& Forwarder::begin_exchange(Purpose purpose) {
   pending.id = id;
   pending.hash = asked_->hash;
   pending.generation = cache_.generation();
+  pending.begun = now_;
   pending.purpose = purpose;
   if (purpose == Purpose::cache) ++refreshes_;
   by_question_.insert(asked_->hash, id);

@@ -34,6 +34,10 @@ inline constexpr std::size_t background_exchanges_max = 1'024;
 // one.
 inline constexpr Duration stale_client_timeout = std::chrono::milliseconds{1'800};
 
+// How long others may join an exchange: whoever joins has no more time than it has left, and when
+// no upstream can be reached that decides whether they get an answer once one can.
+inline constexpr Duration joined_for = std::chrono::seconds{1};
+
 struct ForwarderPolicy {
   std::vector<Network> allow = local_networks();
   bool special_use_names = true;
@@ -137,6 +141,7 @@ class Forwarder final : public ExchangeEvents {
     ExchangeId exchange;
     std::uint64_t hash = 0;
     std::uint32_t generation = 0;  // of the cache when it began
+    Instant begun{};
     Purpose purpose = Purpose::clients;
     Waiters::Joined waiting;
     Instant stale_due = never;  // when those who wait get a stale answer

@@ -20,6 +20,8 @@ class Turn {
   void tell_deadlines() {
     // The earliest that any turn since has named: what has passed meanwhile is not told again.
     if (exchanges_deadline_ <= now_) {
+      const Duration late = now_ - std::max(exchanges_deadline_, last_turn_);
+      if (late >= slept_min) exchanges_.on_slept(late);  // nothing is that late while awake
       exchanges_deadline_ = never;
       exchanges_.on_deadline();
     }
@@ -30,6 +32,7 @@ class Turn {
   void send() { exchanges_.end_turn(); }
   // Last: when the core wants the next turn to be.
   Instant next_deadline() {
+    last_turn_ = now_;
     exchanges_deadline_ = std::min(exchanges_deadline_, exchanges_.next_deadline());
     return std::min(exchanges_deadline_, forwarder_.next_deadline());
   }
@@ -38,7 +41,8 @@ class Turn {
   Exchanges& exchanges_;
   Forwarder& forwarder_;
   const Instant& now_;
-  Instant exchanges_deadline_ = never;  // when on_deadline() is due
+  Instant exchanges_deadline_ = never;  // when on_deadline() is due; may be in the past
+  Instant last_turn_ = now_;
 };
 
 }  // namespace sotto

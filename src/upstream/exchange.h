@@ -54,7 +54,7 @@ struct Exchange {
   bool hedged = false;  // asked elsewhere, or not to be, because the answer was late
   Instant asked{};      // when it was first sent
   Instant last_sent{};
-  Instant lost_at{};          // when it was last taken for lost
+  Instant lost_at{};          // when it will be taken for lost, if it is late
   std::uint32_t late_in = 0;  // which list by_lateness is in; see Lateness
   ListHook<Exchange> by_age;
   ListHook<Exchange> by_lateness;

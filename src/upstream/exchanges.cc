@@ -30,6 +30,10 @@ void Exchanges::set_timeout(Duration timeout) {
   }
 }
 
+void Exchanges::on_slept(Duration time) {
+  for (Exchange* at = by_age_.front(); at != nullptr; at = ByAge::next(*at)) at->deadline += time;
+}
+
 ExchangeId Exchanges::start(const Question& question, std::uint64_t token) {
   const ExchangeId id = exchanges_.insert();
   Exchange& exchange = exchanges_.at(id);
@@ -184,14 +188,8 @@ void Exchanges::take_for_lost(Exchange& exchange) {
 
 // Nothing has come for so long that it was lost somewhere.
 void Exchanges::ask_lost_ones_again() {
-  while (Exchange* exchange = lateness_.oldest_late()) {
-    if (now_ - exchange->asked < lost_after) break;
-    lateness_.remove(*exchange);
-    lateness_.add_lost(*exchange, now_);
-    take_for_lost(*exchange);
-  }
-  while (Exchange* exchange = lateness_.oldest_lost()) {
-    if (now_ - exchange->lost_at < lost_again_after) return;
+  while (Exchange* exchange = lateness_.next_lost()) {
+    if (now_ < exchange->lost_at) return;
     lateness_.remove(*exchange);
     lateness_.add_lost(*exchange, now_);
     take_for_lost(*exchange);
@@ -284,12 +282,7 @@ Instant Exchanges::next_deadline() const {
   lateness_.for_each_front([&](std::uint32_t upstream, const Exchange& oldest) {
     late = std::min(late, oldest.asked + patience_with(upstream));
   });
-  if (const Exchange* oldest = lateness_.oldest_late()) {
-    late = std::min(late, oldest->asked + lost_after);
-  }
-  if (const Exchange* oldest = lateness_.oldest_lost()) {
-    late = std::min(late, oldest->lost_at + lost_again_after);
-  }
+  if (const Exchange* next = lateness_.next_lost()) late = std::min(late, next->lost_at);
   if (by_age_.empty()) return deadline;
   return std::min({deadline, late, by_age_.front()->deadline});
 }

@@ -61,12 +61,13 @@ class Lateness {
   // It was late for its upstream and waits on.
   void add_late(Exchange& exchange) {
     exchange.late_in = late;
+    exchange.lost_at = exchange.asked + lost_after;
     late_.push_back(exchange);
   }
   // It was asked again.
   void add_lost(Exchange& exchange, Instant now) {
     exchange.late_in = lost;
-    exchange.lost_at = now;
+    exchange.lost_at = now + lost_again_after;
     lost_.push_back(exchange);
   }
   void remove(Exchange& exchange) {
@@ -88,8 +89,13 @@ class Lateness {
       if (!one->list.empty()) callback(one->upstream, *one->list.front());
     }
   }
-  Exchange* oldest_late() const { return late_.front(); }
-  Exchange* oldest_lost() const { return lost_.front(); }
+  // The one whose lost_at comes first, or null.
+  Exchange* next_lost() const {
+    Exchange* one = late_.front();
+    Exchange* other = lost_.front();
+    if (one == nullptr || other == nullptr) return one != nullptr ? one : other;
+    return one->lost_at <= other->lost_at ? one : other;
+  }
 
  private:
   // Exchange::late_in, where it is no upstream's id.

@@ -1,5 +1,6 @@
 #include "forwarder/forwarder.h"
 
+#include "forwarder/turn.h"
 #include "forwarder_world.h"
 
 namespace sotto {
@@ -102,6 +103,61 @@ TEST_F(ForwarderTest, FailureIsServfailForAllWhoWait) {
     EXPECT_EQ(load16(response.data() + 2) & flag::rcode_mask, rcode::servfail);
   }
   EXPECT_EQ(counters_.unreachable.value(), 2U);
+}
+
+TEST_F(ForwarderTest, NobodyJoinsAnExchangeThatHasLittleTimeLeft) {
+  ask(query("www.example.", 1), 1);
+  now_ += joined_for - std::chrono::milliseconds{1};
+  ask(query("www.example.", 2), 2);
+  EXPECT_EQ(counters_.coalesced.value(), 1U);
+  now_ += std::chrono::milliseconds{1};
+  ask(query("www.example.", 3), 3);
+  EXPECT_EQ(counters_.coalesced.value(), 1U);
+  EXPECT_EQ(counters_.forwarded.value(), 2U);
+  // The time of the first one is up, then the network returns.
+  now_ += std::chrono::milliseconds{3'600};
+  exchanges_.on_deadline();
+  ASSERT_EQ(clients_.responses.size(), 2U);
+  now_ += std::chrono::milliseconds{200};  // its connection was given up, and the back-off is over
+  exchanges_.on_deadline();
+  exchanges_.end_turn();
+  LinkScript& link = ready_link();
+  const auto queries = link.queries();
+  ASSERT_EQ(queries.size(), 1U);
+  link.respond(queries.front().answer());
+  ASSERT_EQ(clients_.responses.size(), 3U);
+  EXPECT_EQ(clients_.responses[2].first, 3U);
+  EXPECT_EQ(load16(clients_.responses[2].second.data() + 2) & flag::rcode_mask, rcode::noerror);
+}
+
+TEST_F(ForwarderTest, NobodyWaitsWhileTheMachineIsSuspended) {
+  Turn turn{exchanges_, forwarder_, now_};
+  ask(query("www.example.", 1), 1);
+  now_ = turn.next_deadline() + std::chrono::minutes{10};
+  turn.tell_deadlines();
+  turn.send();
+  EXPECT_EQ(clients_.responses.size(), 0U) << "the client has not been waiting either";
+  LinkScript& link = ready_link();
+  const auto queries = link.queries();
+  ASSERT_EQ(queries.size(), 1U);
+  link.respond(queries.front().answer());
+  ASSERT_EQ(clients_.responses.size(), 1U);
+  EXPECT_EQ(load16(clients_.responses[0].second.data() + 2) & flag::rcode_mask, rcode::noerror);
+}
+
+TEST_F(ForwarderTest, AfterASuspensionTheTimeThatWasLeftIsLeft) {
+  Turn turn{exchanges_, forwarder_, now_};
+  ask(query("www.example.", 1), 1);
+  const Instant asked = now_;
+  const Duration slept = std::chrono::minutes{10};
+  now_ = turn.next_deadline() + slept;
+  turn.tell_deadlines();
+  now_ = asked + slept + exchanges_.timeout() - std::chrono::milliseconds{1};
+  exchanges_.on_deadline();
+  EXPECT_EQ(clients_.responses.size(), 0U);
+  now_ += std::chrono::milliseconds{1};
+  exchanges_.on_deadline();
+  EXPECT_EQ(clients_.responses.size(), 1U);
 }
 
 TEST_F(ForwarderTest, CountersAddUp) {
