@@ -163,7 +163,7 @@ def test_names_asked_for_are_nowhere_in_the_metrics(begin, fake):
 
 def test_a_sotto_that_works_is_live_and_ready(begin, fake):
     _sotto, admin = begin(fake, workers=2)
-    assert admin.readiness() == (200, "ok\n")
+    wait_for(lambda: admin.readiness() == (200, "ok\n"), "ready")
     assert admin.ask("/livez")[::2] == (200, "ok\n")
 
 
@@ -262,7 +262,9 @@ def test_switched_off_it_is_not_there(start, begin, fake):
     sotto = start(fake, listen={"admin": ""})
     wait_for(lambda: "started" in sotto.log(), "the log of the start")
     assert "admin.off" in sotto.log() and "admin.open" not in sotto.log()
-    assert threads(sotto) + 1 == threads(begin(fake)[0])
+    other, _admin = begin(fake)
+    # Answers come before the last thread has begun.
+    wait_for(lambda: threads(sotto) + 1 == threads(other), "one thread more")
 
 
 @pytest.mark.skipif(bool(netns.missing()), reason=netns.missing() or "none")

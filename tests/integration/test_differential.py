@@ -95,6 +95,7 @@ class Oracle:
     def __init__(self, server: real_servers.RealServer):
         self.server = server
         self.known: dict[tuple, records.Response] = {}
+        self.since: dict[tuple, float] = {}  # from when on a TTL may have run
         self._expected: dict[tuple, Expected] = {}
 
     def learn(self, wanted: list[Asked]) -> None:
@@ -103,6 +104,7 @@ class Oracle:
                               flags=asked.flags.header | wire.AD, rclass=asked.shape.qclass,
                               opt=wire.opt_record(flags=asked.flags.do * 0x8000))
                    for index, asked in enumerate(new)]
+        self.since |= dict.fromkeys((asked.key for asked in new), time.monotonic())
         server = self.server
         with (StreamClient(server.address, server.plain_port) if server.plain_port
               else server.stream()) as client:
@@ -118,7 +120,7 @@ class Oracle:
             truth = self.known[key]
             wanted = records.asked_for(truth, asked.shape.qtype, asked.flags.do)
             self._expected[key] = Expected(
-                truth, wanted, _without_ttl(wanted),
+                truth, wanted, _without_ttl(wanted), self.since[key],
                 *records.bounded(wanted, asked.shape.qtype, truth.rcode))
         return self._expected[key]
 
@@ -130,6 +132,7 @@ class Expected:
     truth: records.Response
     records: list[records.Record]
     contents: list[tuple]
+    since: float  # when the upstream said so
     ttls: list[int]  # at most
     may_be_kept: bool
 
@@ -144,7 +147,6 @@ class Comparer:
 
     def __init__(self, oracle: Oracle):
         self.oracle = oracle
-        self.started = time.monotonic()
         self.compared = 0
         self.differences: list[str] = []
         self._parsed: dict[bytes, records.Response] = {}
@@ -177,7 +179,7 @@ class Comparer:
                 yield f"{given}, not {contents}"[:1_000]
                 return
             # Whole seconds have begun on both sides.
-            age_max = int(time.monotonic() - self.started) + 2
+            age_max = int(time.monotonic() - wanted.since) + 2
             if not max(0, bound - age_max) <= given.ttl <= bound:
                 yield f"TTL {given.ttl} of {given}, at most {bound} allowed"
                 return

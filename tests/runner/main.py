@@ -24,6 +24,9 @@ PYTHON = "/usr/bin/python3"  # Debian's, which has Debian's pytest and dnspython
 STEP_SECONDS_MAX = 1_200
 FUZZ_SMOKE_SECONDS = 4
 LOG_LINES_SHOWN = 60
+# Integration tests wait more than they compute. Those of one file stay together: they may share a
+# server.
+AT_A_TIME = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
 
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
@@ -144,13 +147,14 @@ def sim() -> Outcome:
 def integration() -> Outcome:
     """The binary users run, against real servers and one that misbehaves."""
     build("integration", "release", ["sotto"])
-    return pytest("integration", ["tests/integration"], SOTTO_BINARY="build/release/sotto")
+    return pytest("integration", ["tests/integration", *AT_A_TIME],
+                  SOTTO_BINARY="build/release/sotto")
 
 
 def sanitized() -> Outcome:
     """The same with a binary under ASan and UBSan."""
     build("sanitized", "asan", ["sotto"])
-    return pytest("sanitized", ["tests/integration"], SOTTO_BINARY="build/asan/sotto")
+    return pytest("sanitized", ["tests/integration", *AT_A_TIME], SOTTO_BINARY="build/asan/sotto")
 
 
 def fuzz() -> Outcome:

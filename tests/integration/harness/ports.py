@@ -1,5 +1,6 @@
 """Free loopback ports, found by binding; safe when several test runs share a machine."""
 
+import os
 import random
 import socket
 
@@ -7,6 +8,10 @@ import socket
 # finding it and the server's binding it; which of them is left to chance, so that runs rarely meet.
 _RANGE = (10_240, 32_000)
 _handed_out: set[int] = set()
+
+# A server that is down for a while keeps its port: processes that test at a time share the range.
+_SHARES = 16
+_SHARE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
 
 
 def _is_free(port: int) -> bool:
@@ -25,7 +30,7 @@ def _is_free(port: int) -> bool:
 def free_port() -> int:
     """A port free for UDP and TCP, IPv4 and IPv6, not handed out before in this run."""
     for _ in range(1_000):
-        port = random.randint(*_RANGE)
+        port = random.randint(*_RANGE) // _SHARES * _SHARES + _SHARE
         if port not in _handed_out and _is_free(port):
             _handed_out.add(port)
             return port
