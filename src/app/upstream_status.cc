@@ -94,7 +94,7 @@ UpstreamsStatus merge_reports(const std::vector<WorkerState>& workers) {
     const WorkerState& state = workers[worker];
     if (!state.report) continue;
     const PoolReport& pool = state.report->pool;
-    merged.hedges_denied += pool.hedges_denied;
+    merged.hedges_denied += state.report->hedges_denied;
     if (state.kind == WorkerState::Kind::up && pool.usable) merged.usable = true;
     for (const UpstreamReport& upstream : pool.upstreams) {
       const std::size_t before = merged.upstreams.size();

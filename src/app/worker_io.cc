@@ -87,14 +87,13 @@ std::future<WorkerReport> Worker::report() {
 }
 
 WorkerReport Worker::make_report() const {
-  WorkerReport report{.forwarder = counters_,
-                      .udp = udp_counters_,
-                      .streams = stream_counters_,
-                      .udp_unsent = udp_unsent(),
-                      .waiting = forwarder_.waiting(),
-                      .pool = pool_.report()};
-  report.pool.hedges_denied = exchanges_.hedges_denied();
-  return report;
+  return {.forwarder = counters_,
+          .udp = udp_counters_,
+          .streams = stream_counters_,
+          .udp_unsent = udp_unsent(),
+          .waiting = forwarder_.waiting(),
+          .pool = pool_.report(),
+          .hedges_denied = exchanges_.hedges_denied()};
 }
 
 void Worker::join() {

@@ -27,6 +27,7 @@ struct WorkerReport {
   std::uint64_t udp_unsent = 0;
   std::size_t waiting = 0;  // clients whose query waits for upstreams
   PoolReport pool;
+  std::uint64_t hedges_denied = 0;  // late queries beyond hedge.budget
 };
 
 // A worker as those who watch it see it.

@@ -102,7 +102,6 @@ struct UpstreamReport {
 struct PoolReport {
   std::vector<UpstreamReport> upstreams;  // in order of priority
   bool usable = false;                    // any of them
-  std::uint64_t hedges_denied = 0;        // late queries beyond hedge.budget; Exchanges knows
 };
 
 }  // namespace sotto

@@ -1,6 +1,7 @@
 """The admin listener: metrics that add up, health that tells the truth, and no way from there to
 hurt anybody's queries."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -120,6 +121,41 @@ def test_metrics_of_upstreams(begin, fake):
         assert count == metrics("sotto_upstream_latency_seconds_bucket", phase=phase, le="+Inf",
                                 **labels)
     assert metrics.sum("sotto_upstream_failures_total") == 0
+
+
+def test_failures_that_upstreams_send_are_counted(begin, fake):
+    rcodes = {b"\x04serv": 2, b"\x04refu": 5}
+    fake.answer = lambda asked: (
+        [(0, wire.respond(asked, rcode=rcodes[asked.qname[:5]]))] if asked.qname[:5] in rcodes
+        else answers.right(asked))
+    sotto, admin = begin(fake)
+    for name in ("serv.example.", "refu.example.", "good.example."):
+        sotto.ask(name)
+    metrics = admin.metrics()
+    labels = {"group": "default", "upstream": fake.url()}
+    assert metrics("sotto_upstream_answer_faults_total", fault="failure", **labels) == 2
+    assert metrics("sotto_upstream_answer_faults_total", fault="discarded", **labels) == 0
+
+
+def test_hedges_beyond_the_budget_are_counted(begin, make_fake):
+    """Without a past a worker may hedge eight queries; more are late here."""
+    fakes = [make_fake(), make_fake()]
+    for one in fakes:
+        one.answer = answers.slow_names("late", 1)
+    sotto, admin = begin(*fakes, hedge={"budget": 1},
+                         group=[{"name": "default", "select": "fastest"}])
+    quick = itertools.count()
+
+    def metrics_now() -> Metrics:
+        sotto.assert_right(f"quick-{next(quick)}.example.")  # nobody is silent, only late
+        return admin.metrics()
+
+    wait_for(lambda: metrics_now().sum("sotto_upstream_connections", state="ready") >= 2, "both")
+    with sotto.datagram() as client:
+        client.send(*(wire.query(f"late-{index}.example") for index in range(20)))
+        metrics = wait_for(lambda: (now := metrics_now())("sotto_hedges_denied_total") and now,
+                           "hedges denied")
+    assert metrics.sum("sotto_upstream_queries_total", kind="hedged") >= 8
 
 
 def test_metrics_of_the_process(begin, fake):

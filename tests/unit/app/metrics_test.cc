@@ -39,7 +39,7 @@ WorkerState counted_worker() {
   tcp.messages.responses[rcode::yxdomain].add(++value);
   report.udp_unsent = ++value;
   report.waiting = ++value;
-  report.pool.hedges_denied = ++value;
+  report.hedges_denied = ++value;
   return state;
 }
 
