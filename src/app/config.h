@@ -81,6 +81,7 @@ struct UpstreamConfig {
 };
 
 inline constexpr std::string_view control_socket_auto = "auto";
+inline constexpr std::string_view discovery_name_auto = "auto";
 
 struct Config {
   struct Listen {
@@ -118,10 +119,17 @@ struct Config {
 
   struct Policy {
     std::vector<Network> allow;  // clients that may ask; others get REFUSED with EDE 18
+    bool allow_verified = true;  // … unless they have a verified certificate
     bool special_use_names =
         true;               // answer localhost, invalid, onion and private reverse zones here
     bool test_name = true;  // … and test. (RFC 6761 §6.2)
   } policy;
+
+  // What clients are told of listen.tls and listen.https.
+  struct Discovery {
+    std::string name{discovery_name_auto};  // "auto": the certificate's; empty: nothing is told
+    std::vector<IpAddress> addresses;       // empty: those of the listeners
+  } discovery;
 
   struct Cache {
     std::size_t size_octets = std::size_t{128} << 20U;  // all workers together; 0 keeps nothing

@@ -50,6 +50,9 @@ constexpr std::string_view section_words(std::string_view section) {
   if (section == "health") return "How upstreams are asked whether they work.";
   if (section == "tls") return "TLS towards the upstreams.";
   if (section == "policy") return "Who may ask, and what is answered here.";
+  if (section == "discovery") {
+    return "How clients of plain DNS learn that they can ask here encrypted.";
+  }
   if (section == "cache") {
     return "Answers kept in memory, shared by all workers. What is kept, for how long and what "
            "happens in an outage is in the manual's chapter on the cache.";

@@ -12,6 +12,7 @@ namespace sotto {
 
 // option_table.cc puts them together in this order.
 std::span<const Option> client_rows();     // the top of the file, listen, policy, tcp
+std::span<const Option> discovery_rows();  // discovery
 std::span<const Option> upstream_rows();   // group, upstream, hedge, health, tls
 std::span<const Option> cache_rows();      // cache, cache.stale
 std::span<const Option> operation_rows();  // log, control

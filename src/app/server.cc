@@ -5,6 +5,7 @@
 
 #include "app/cache_control.h"
 #include "app/pool_spec.h"
+#include "transport/host_addresses_io.h"
 
 namespace sotto {
 namespace {
@@ -34,6 +35,7 @@ TtlRules to_rules(const Config::Cache& config) {
 Server::Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets)
     : log_(log),
       loaded_(std::move(loaded)),
+      discovery_(log),
       started_with_(loaded_.config),
       shared_(loaded_.config.cache.size_octets),
       cache_keeper_(log, shared_.cache, loaded_.config.cache.file, to_rules(loaded_.config.cache),
@@ -42,10 +44,18 @@ Server::Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets
                   loaded_.config.state_directory) {
   apply_to_cache();
   addresses_ = background_.load();
+  refresh_discovery();
   const auto config = worker_config();
   for (WorkerSockets& own : sockets) {
     workers_.push_back(std::make_unique<Worker>(shared_, log_, std::move(own), config));
   }
+}
+
+// True if what is announced has changed.
+bool Server::refresh_discovery() {
+  const Config::Listen& listen = started_with_.listen;
+  if (listen.tls.empty() && listen.https.empty()) return false;
+  return discovery_.refresh(loaded_.config.discovery, listen, {}, host_addresses());
 }
 
 std::shared_ptr<const WorkerConfig> Server::worker_config() const {
@@ -54,8 +64,10 @@ std::shared_ptr<const WorkerConfig> Server::worker_config() const {
   snapshot->pool = pool_spec(config, loaded_.trust, addresses_);
   snapshot->query_timeout = config.query_timeout;
   snapshot->policy = {.allow = config.policy.allow,
-                      .special_use_names = config.policy.special_use_names,
-                      .names = SpecialNames({.test = config.policy.test_name}),
+                      .allow_verified = config.policy.allow_verified,
+                      .names = SpecialNames({.special_use = config.policy.special_use_names,
+                                             .test = config.policy.test_name,
+                                             .designated = discovery_.resolver()}),
                       .ttl = to_rules(config.cache),
                       .prefetch_percent = config.cache.prefetch_percent};
   snapshot->tcp = config.tcp;
@@ -84,6 +96,10 @@ void Server::on_addresses(const HostAddresses& addresses) {
 }
 
 void Server::on_network_change() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (refresh_discovery()) apply_to_workers();
+  }
   for (const auto& worker : workers_) worker->on_network_change();
 }
 
@@ -124,6 +140,7 @@ void Server::reload(const ConfigSource& source) {
   const std::lock_guard lock(mutex_);
   loaded_ = std::move(*loaded);
   log_.set_level(loaded_.config.log.level);
+  refresh_discovery();
   apply_to_cache();
   apply_to_workers();
   background_.apply(background_config());

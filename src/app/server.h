@@ -10,6 +10,7 @@
 #include "app/background.h"
 #include "app/cache_keeper.h"
 #include "app/config_source.h"
+#include "app/discovery.h"
 #include "app/file_calls.h"
 #include "app/health.h"
 #include "app/logging.h"
@@ -52,6 +53,7 @@ class Server final : private BackgroundEvents {
   void on_network_change() override;
   void on_clock_change() override;
 
+  bool refresh_discovery();
   std::shared_ptr<const WorkerConfig> worker_config() const;
   BackgroundConfig background_config() const;
   void apply_to_workers();
@@ -59,9 +61,10 @@ class Server final : private BackgroundEvents {
   void log_totals() const;
 
   Log& log_;
-  std::mutex mutex_;  // of the next two, once the background runs: it changes the addresses
+  std::mutex mutex_;  // of the next three, once the background runs: it changes the addresses
   LoadedConfig loaded_;
-  HostAddresses addresses_;    // of upstreams given by name, as far as they are known
+  HostAddresses addresses_;  // of upstreams given by name, as far as they are known
+  Discovery discovery_;
   const Config started_with_;  // in force where a change needs a restart
   SharedState shared_;
   FileCalls file_calls_;

@@ -98,23 +98,26 @@ Forwarder::Now Forwarder::answer_now(const Client& client, const Incoming& incom
   asker_ = Asker::of(query, response_octets_max(query.edns, client.datagram));
   asker_.padding_block = client.padding_block;
   asker_.keepalive = client.keepalive;
-  if (!any_contains(policy_.allow, client.address)) {
+  if (!may_ask(client)) {
     return answer(refused_answer, out, counters_.refused);
   }
   if (incoming.verdict != Verdict::accept) {
     return answer(answer_for(incoming.verdict), out, counters_.malformed);
   }
-  if (policy_.special_use_names) {
-    SpecialAnswer special;
-    if (policy_.names.answer(query.qname, query.qtype, query.qclass, special)) {
-      return answer(special.local(), out, counters_.local);
-    }
+  SpecialAnswer special;
+  if (policy_.names.answer(query.qname, query.qtype, query.qclass, special)) {
+    return answer(special.local(), out, counters_.local);
   }
   asked_ = &incoming;
   client_address_ = client.address;
   if (const auto now = answer_from_cache(out)) return *now;
   counters_.misses.add();
   return {Outcome::pending};
+}
+
+bool Forwarder::may_ask(const Client& client) const {
+  return any_contains(policy_.allow, client.address) ||
+         (policy_.allow_verified && !client.identity.empty());
 }
 
 Forwarder::Now Forwarder::answer(const LocalAnswer& local, std::span<std::uint8_t> out,

@@ -40,7 +40,7 @@ inline constexpr Duration joined_for = std::chrono::seconds{1};
 
 struct ForwarderPolicy {
   std::vector<Network> allow = local_networks();
-  bool special_use_names = true;
+  bool allow_verified = true;  // clients with a verified certificate may ask from anywhere
   SpecialNames names;
   TtlRules ttl;
   unsigned prefetch_percent = 10;
@@ -154,6 +154,7 @@ class Forwarder final : public ExchangeEvents {
   };
   using ByStaleDue = IntrusiveList<Pending, &Pending::by_stale_due>;
 
+  bool may_ask(const Client& client) const;
   Now answer(const LocalAnswer& local, std::span<std::uint8_t> out, Counter& counter);
   std::optional<Now> answer_from_cache(std::span<std::uint8_t> out);
   Now answer_found(std::span<std::uint8_t> out);

@@ -201,6 +201,7 @@ bool exists(std::span<const std::uint8_t> name, const Match& match) {
 }  // namespace
 
 LocalAnswer SpecialAnswer::local() const {
+  if (kept_ != nullptr) return *kept_;
   LocalAnswer local;
   local.rcode = rcode_;
   local.answer_records = std::span(records_).first(answer_octets_);
@@ -213,6 +214,10 @@ LocalAnswer SpecialAnswer::local() const {
 bool SpecialNames::answer(std::span<const std::uint8_t> qname, std::uint16_t qtype,
                           std::uint16_t qclass, SpecialAnswer& answer) const {
   if (qclass != rclass::in) return false;
+  // First: the name may lie in a zone that is special otherwise.
+  answer.kept_ = options_.designated ? options_.designated->answer(qname, qtype) : nullptr;
+  if (answer.kept_ != nullptr) return true;
+  if (!options_.special_use) return false;
   const Match match = find_zone(qname, options_.test);
   if (match.zone == nullptr) return false;
   // DS belongs to the parent zone, which is signed: its proof that there is none lets a validating

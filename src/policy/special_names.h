@@ -1,25 +1,30 @@
-// Names that are answered here and never sent upstream: special-use names (RFC 6761) and locally
-// served zones (RFC 6303). Test: tests/unit/policy/special_names_test.cc.
+// Names that are answered here and never sent upstream: special-use names (RFC 6761), locally
+// served zones (RFC 6303), and the names of our own that clients are told (RFC 9462).
+// Test: tests/unit/policy/special_names_test.cc.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <utility>
 
 #include "dns/constants.h"
 #include "dns/response.h"
+#include "policy/designated_resolver.h"
 
 namespace sotto {
 
 // An answer for one query. Its records point into the question, so it fits that query only.
 class SpecialAnswer {
  public:
-  // Views into this object.
+  // Views into this object, or into the names that gave it.
   LocalAnswer local() const;
 
  private:
   friend class SpecialNames;
 
+  const LocalAnswer* kept_ = nullptr;  // instead of what follows: the names' own
   std::array<std::uint8_t, 96> records_{};
   std::uint8_t answer_octets_ = 0;  // the first of records_; authority follows
   std::uint8_t authority_octets_ = 0;
@@ -31,11 +36,13 @@ class SpecialAnswer {
 class SpecialNames {
  public:
   struct Options {
-    bool test = true;  // "test." is answered here; false: it is forwarded (RFC 6761 §6.2)
+    bool special_use = true;  // false: none but those of designated
+    bool test = true;         // "test." is answered here; false: it is forwarded (RFC 6761 §6.2)
+    std::shared_ptr<const DesignatedResolver> designated = nullptr;  // null: none is announced
   };
 
   SpecialNames() = default;
-  explicit SpecialNames(const Options& options) : options_(options) {}
+  explicit SpecialNames(Options options) : options_(std::move(options)) {}
 
   // Is the query to be answered here? Then answer holds what to say. Constant time for ordinary
   // names, no allocation. qname: valid, uncompressed, any case. Only class IN has special names.

@@ -90,7 +90,7 @@ inline constexpr SpecialZone ip6_arpa_zones[] = {
 inline constexpr SpecialZone other_arpa_zones[] = {
     {WireName("home.arpa"), ZoneKind::empty},  // RFC 8375 §4
     {WireName("resolver.arpa"),
-     ZoneKind::no_data},  // RFC 9462 §6.4: else clients are lured past us
+     ZoneKind::no_data},  // RFC 9462 §6.4: else clients are lured past us; designated_resolver.h
 };
 
 }  // namespace sotto

@@ -36,10 +36,13 @@ Result<std::uint32_t> parse_scope(std::string_view text) {
   return index;
 }
 
-bool is_link_local(std::span<const std::uint8_t, 16> octets) {
-  const bool unicast = octets[0] == 0xFE && (octets[1] & 0xC0U) == 0x80;
+bool is_link_local_unicast(std::span<const std::uint8_t, 16> octets) {
+  return octets[0] == 0xFE && (octets[1] & 0xC0U) == 0x80;
+}
+
+bool has_link_scope(std::span<const std::uint8_t, 16> octets) {
   const bool multicast = octets[0] == 0xFF && (octets[1] & 0x0FU) == 0x02;
-  return unicast || multicast;
+  return multicast || is_link_local_unicast(octets);
 }
 
 }  // namespace
@@ -58,7 +61,7 @@ IpAddress IpAddress::v6(std::span<const std::uint8_t, 16> octets, std::uint32_t 
   std::copy(octets.begin(), octets.end(), address.octets_.begin());
   address.v4_ = false;
   // Sockets report a scope for link-local addresses only; elsewhere it would make one host two.
-  if (is_link_local(octets)) address.scope_ = scope;
+  if (has_link_scope(octets)) address.scope_ = scope;
   return address;
 }
 
@@ -78,7 +81,7 @@ Result<IpAddress> IpAddress::parse(std::string_view text) {
   }
   if (inet_pton(AF_INET6, terminated, octets.data()) != 1) return fail(Error::bad_address);
   if (percent == std::string_view::npos) return v6(octets);
-  if (!is_link_local(octets)) return fail(Error::bad_address);
+  if (!has_link_scope(octets)) return fail(Error::bad_address);
   const auto scope = parse_scope(text.substr(percent + 1));
   if (!scope) return fail(scope.error());
   return v6(octets, *scope);
@@ -86,6 +89,15 @@ Result<IpAddress> IpAddress::parse(std::string_view text) {
 
 bool IpAddress::is_unspecified() const {
   return std::ranges::all_of(octets(), [](std::uint8_t octet) { return octet == 0; });
+}
+
+bool IpAddress::is_loopback() const {
+  constexpr std::array<std::uint8_t, 16> v6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return v4_ ? octets_[0] == 127 : octets_ == v6;
+}
+
+bool IpAddress::is_link_local() const {
+  return v4_ ? octets_[0] == 169 && octets_[1] == 254 : is_link_local_unicast(octets_);
 }
 
 std::string IpAddress::text() const {

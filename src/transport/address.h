@@ -28,6 +28,8 @@ class IpAddress {
   // 4 or 16 octets; valid as long as this object.
   std::span<const std::uint8_t> octets() const { return {octets_.data(), v4_ ? 4U : 16U}; }
   bool is_unspecified() const;
+  bool is_loopback() const;    // 127.0.0.0/8, ::1
+  bool is_link_local() const;  // 169.254.0.0/16, fe80::/10: good on one link only
   std::string text() const;
 
   friend bool operator==(const IpAddress&, const IpAddress&) = default;

@@ -52,6 +52,21 @@ TEST_F(ForwarderTest, StrangersAreRefusedWhateverTheyAsk) {
   EXPECT_EQ(opener_.count(), 0U);
 }
 
+TEST_F(ForwarderTest, VerifiedClientsMayAskFromAnywhere) {
+  const std::array<std::uint8_t, 4> far{192, 0, 2, 1};
+  const auto ask_as = [&](std::string_view identity) {
+    const auto now =
+        forwarder_.answer_now({.address = far, .identity = identity}, query("localhost."), out_);
+    EXPECT_EQ(now.outcome, Outcome::answered);
+    response_.assign(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(now.octets));
+    return rcode();
+  };
+  EXPECT_EQ(ask_as("laptop.example"), rcode::noerror);
+  EXPECT_EQ(ask_as(""), rcode::refused);
+  forwarder_.apply({.allow_verified = false, .names = {}, .ttl = {}, .prefetch_percent = 0});
+  EXPECT_EQ(ask_as("laptop.example"), rcode::refused);
+}
+
 TEST_F(ForwarderTest, LocalNamesAreAnsweredHere) {
   EXPECT_EQ(ask(query("localhost.")), Outcome::answered);
   EXPECT_EQ(rcode(), rcode::noerror);
@@ -59,12 +74,10 @@ TEST_F(ForwarderTest, LocalNamesAreAnsweredHere) {
   EXPECT_EQ(rcode(), rcode::nxdomain);
   EXPECT_EQ(ask(query("a.test.")), Outcome::answered);
   EXPECT_EQ(counters_.local.value(), 3U);
-  forwarder_.apply({.special_use_names = true,
-                    .names = SpecialNames({.test = false}),
-                    .ttl = {},
-                    .prefetch_percent = 0});
+  forwarder_.apply({.names = SpecialNames({.test = false}), .ttl = {}, .prefetch_percent = 0});
   EXPECT_EQ(ask(query("a.test.")), Outcome::pending);
-  forwarder_.apply({.special_use_names = false, .names = {}, .ttl = {}, .prefetch_percent = 0});
+  forwarder_.apply(
+      {.names = SpecialNames({.special_use = false}), .ttl = {}, .prefetch_percent = 0});
   EXPECT_EQ(ask(query("a.invalid.")), Outcome::pending);
 }
 

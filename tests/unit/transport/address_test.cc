@@ -5,6 +5,24 @@
 namespace sotto {
 namespace {
 
+TEST(IpAddress, KnowsWhereItIsGood) {
+  const auto kind = [](const char* text) {
+    const IpAddress address = *IpAddress::parse(text);
+    return std::string(address.is_loopback() ? "loopback" : "") +
+           (address.is_link_local() ? "link" : "");
+  };
+  EXPECT_EQ(kind("127.0.0.1"), "loopback");
+  EXPECT_EQ(kind("127.255.255.255"), "loopback");
+  EXPECT_EQ(kind("::1"), "loopback");
+  EXPECT_EQ(kind("169.254.0.1"), "link");
+  EXPECT_EQ(kind("fe80::1"), "link");
+  EXPECT_EQ(kind("febf::1"), "link");
+  for (const char* elsewhere : {"126.0.0.1", "128.0.0.1", "169.253.0.1", "::", "::2", "fec0::1",
+                                "ff02::1", "0.0.0.0", "2001:db8::1"}) {
+    EXPECT_EQ(kind(elsewhere), "") << elsewhere;
+  }
+}
+
 TEST(IpAddress, ParsesAndPrints) {
   struct Row {
     const char* text;
