@@ -16,6 +16,7 @@ constexpr int opening_looked_at_max = 64;
 }  // namespace
 
 void StreamFrontend::add_listener(UniqueFd fd, StreamListenerSpec spec) {
+  spec.doh = &counters_.doh;
   listeners_.push_back(
       std::make_unique<Listener>(Watch{loop_, std::move(fd)}, std::move(spec), false));
 }

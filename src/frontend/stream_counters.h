@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/counters.h"
+#include "frontend/doh_counters.h"
 #include "frontend/transport_counters.h"
 
 namespace sotto {
@@ -77,6 +78,8 @@ class StreamCountersByTransport {
   const StreamCounters& operator[](StreamTransport transport) const {
     return counters_[static_cast<std::size_t>(transport)];
   }
+
+  DohCounters doh;  // of StreamTransport::https, beside its own
 
  private:
   std::array<StreamCounters, stream_transports> counters_;

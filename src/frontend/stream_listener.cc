@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "frontend/dns_stream.h"
+#include "frontend/doh_stream.h"
 
 namespace sotto {
 
@@ -21,11 +22,14 @@ std::unique_ptr<TlsEngine> make_engine(const StreamListenerSpec& spec, const Str
   }
   // RFC 7858 §3.1 knows no ALPN; "dot" is RFC 7301's registry's.
   return TlsEngine::server(std::move(settings),
-                           {spec.transport == StreamTransport::https ? "h2" : "dot"});
+                           {spec.transport == StreamTransport::https ? doh_alpn : "dot"});
 }
 
 std::unique_ptr<StreamProtocol> make_protocol(const StreamListenerSpec& spec) {
-  assert(spec.transport != StreamTransport::https);
+  if (spec.transport == StreamTransport::https) {
+    assert(spec.doh != nullptr);
+    return std::make_unique<DohStream>(spec.path, *spec.doh);
+  }
   return std::make_unique<DnsStream>();
 }
 

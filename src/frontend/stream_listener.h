@@ -21,6 +21,7 @@ struct StreamListenerSpec {
   std::string client_ca{};                  // of client certificates; empty: none are asked for
   bool client_certificate_required = true;  // false: a client may come without one
   std::string path{};                       // of DoH
+  DohCounters* doh = nullptr;               // likewise; outlives all connections
 };
 
 // What TLS connections are accepted with. Those that live keep what they began with.

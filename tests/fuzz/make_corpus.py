@@ -187,8 +187,61 @@ def proxy_headers():
     yield "too-long", binary(0x21, 0x11, v4 + b"\4\xff\0" + bytes(2_000))
 
 
+def h2_frame(kind, flags, stream, payload=b""):
+    return struct.pack("!I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(
+        "!I", stream) + payload
+
+
+def h2_fields(*fields):
+    """Literal fields without indexing (RFC 7541 section 6.2.2)."""
+    return b"".join(b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+                    for name, value in fields)
+
+
+def http2():
+    # The first two octets: how the rest is cut, and the rhythm; below 128 a greeting comes first.
+    get = h2_fields((b":method", b"GET"), (b":scheme", b"https"), (b":path", b"/dns-query?dns=AA"))
+    post = h2_fields((b":method", b"POST"), (b":scheme", b"https"), (b":path", b"/dns-query"),
+                     (b"content-type", b"application/dns-message"))
+    asked = h2_frame(1, 5, 1, get)
+    sent = h2_frame(1, 4, 3, post) + h2_frame(0, 1, 3, b"m" * 40)
+    yield "get", b"\xff\x01" + asked
+    yield "post", b"\x10\x02" + sent + asked.replace(b"\1\5\0\0\0\1", b"\1\5\0\0\0\5")
+    resets = (h2_frame(1, 5, n, get) + h2_frame(3, 0, n, b"\0\0\0\x08") for n in range(1, 99, 2))
+    yield "resets", b"\xff\x05" + b"".join(resets)
+    yield "continuations", b"\x40\x03" + h2_frame(1, 1, 1, get[:20]) + b"".join(
+        h2_frame(9, 0, 1, get[at:at + 4]) for at in range(20, 60, 4))
+    yield "pings", b"\xff\x00" + h2_frame(6, 0, 0, b"12345678") * 140
+    yield "settings", b"\xff\x07" + h2_frame(4, 0, 0, b"\0\4\0\0\0\0") * 5 + asked
+    yield "windows", b"\xff\x01" + asked + h2_frame(8, 0, 0, b"\x7f\xff\xff\xff") * 2
+    yield "trailers", b"\xff\x01" + h2_frame(1, 4, 3, post) + h2_frame(0, 0, 3, b"m") + h2_frame(
+        1, 5, 3, h2_fields((b"x", b"y")))
+    yield "unfinished", b"\xff\x04" + b"".join(
+        h2_frame(1, 4, n, post) + h2_frame(0, 0, n, b"x" * 900) for n in range(1, 60, 2))
+    yield "bomb", b"\xff\x01" + h2_frame(
+        1, 5, 1, get + b"\x40\1x\x7f\x85\6" + b"v" * 900 + b"\xbe" * 2_000)
+    yield "table-size", b"\xff\x01" + h2_frame(1, 5, 1, b"\x3f\xe1\7" + get)
+    yield "goodbye", b"\x08\x06" + asked + h2_frame(7, 0, 0, bytes(8)) + sent
+    yield "http1", b"\xff\x80GET / HTTP/1.1\r\n\r\n"
+
+
+def doh_requests():
+    message = b"AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB"
+    yield "get", b"\0GET\n/dns-query?dns=" + message
+    yield "parameters", b"\0HEAD\n/dns-query?a=b&&dns=" + message + b"&c"
+    yield "padded", b"\0GET\n/dns-query?dns=AAABAAABAAAAAAAAAA=="
+    yield "twice", b"\0GET\n/dns-query?dns=AA&dns=AA"
+    yield "post", b"\0POST\n/dns-query\napplication/dns-message\n" + header(0x100) + question()
+    yield "type", b"\0POST\n/dns-query\nApplication/DNS-Message ; x=y\n" + bytes(12)
+    yield "fields", b"\1GET\n/dns-query"
+    yield "body", b"\2POST\n/dns-query"
+    yield "base64url", b"\3-_-_Zm9vYmE"
+    yield "lost-bits", b"\3Zm9"
+
+
 def main():
-    seeds = {"name": names, "query": queries, "edns": edns, "answer": answers, "framing": framing,
+    seeds = {"http2": http2, "doh_request": doh_requests,
+             "name": names, "query": queries, "edns": edns, "answer": answers, "framing": framing,
              "demultiplexer": demultiplexer, "snapshot": snapshots, "ticket_file": ticket_files,
              "proxy_header": proxy_headers}
     for target, generate in seeds.items():

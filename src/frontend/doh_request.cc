@@ -1,0 +1,146 @@
+#include "frontend/doh_request.h"
+
+#include <algorithm>
+#include <array>
+
+#include "dns/constants.h"
+#include "dns/record_walk.h"
+#include "dns/wire.h"
+
+namespace sotto {
+namespace {
+
+constexpr std::uint8_t not_a_digit = 0xFF;
+
+constexpr std::array<std::uint8_t, 256> make_digits() {
+  std::array<std::uint8_t, 256> digits{};
+  digits.fill(not_a_digit);
+  constexpr std::string_view alphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  for (std::size_t at = 0; at < alphabet.size(); ++at) {
+    digits[static_cast<std::uint8_t>(alphabet[at])] = static_cast<std::uint8_t>(at);
+  }
+  return digits;
+}
+constexpr std::array<std::uint8_t, 256> digits = make_digits();
+
+DohQuery refusal(std::uint16_t status, std::string_view words) {
+  return {.status = status, .message = {}, .words = words};
+}
+
+// message: of a request whose form is right.
+DohQuery query(std::span<const std::uint8_t> message) {
+  if (message.size() < header_octets) {
+    return refusal(400, "the DNS message is shorter than its header of 12 octets\n");
+  }
+  return {.status = 200, .message = message, .words = {}};
+}
+
+// The values of a parameter in "a=1&dns=AAAA": how many, and the last.
+struct Parameter {
+  std::size_t count = 0;
+  std::string_view value;
+};
+
+Parameter find_parameter(std::string_view parameters, std::string_view name) {
+  Parameter found;
+  while (!parameters.empty()) {
+    const std::size_t end = std::min(parameters.find('&'), parameters.size());
+    const std::string_view one = parameters.substr(0, end);
+    parameters.remove_prefix(std::min(end + 1, parameters.size()));
+    if (one.size() > name.size() && one.starts_with(name) && one[name.size()] == '=') {
+      ++found.count;
+      found.value = one.substr(name.size() + 1);
+    }
+  }
+  return found;
+}
+
+DohQuery read_get(std::string_view parameters, std::vector<std::uint8_t>& decoded) {
+  const Parameter dns = find_parameter(parameters, "dns");
+  if (dns.count == 0) return refusal(400, "a GET needs the DNS message in the parameter dns\n");
+  if (dns.count > 1) return refusal(400, "the parameter dns is there more than once\n");
+  if (!decode_base64url(dns.value, decoded)) {
+    return refusal(400, "the parameter dns is not base64url without padding\n");
+  }
+  return query(decoded);
+}
+
+// Without parameters, of which this media type has none, and without the space before them.
+bool is_dns_message(std::string_view content_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (content_type.ends_with(' ')) content_type.remove_suffix(1);
+  const auto same = [](char left, char right) {
+    return (left >= 'A' && left <= 'Z' ? left - 'A' + 'a' : left) == right;
+  };
+  return std::equal(content_type.begin(), content_type.end(), dns_message_media_type.begin(),
+                    dns_message_media_type.end(), same);
+}
+
+}  // namespace
+
+bool decode_base64url(std::string_view text, std::vector<std::uint8_t>& octets) {
+  constexpr std::size_t digit_bits = 6;
+  octets.clear();
+  octets.reserve(text.size() * digit_bits / 8);
+  std::uint32_t bits = 0;
+  std::size_t count = 0;  // of bits that are no octet yet
+  for (const char character : text) {
+    const std::uint8_t digit = digits[static_cast<std::uint8_t>(character)];
+    if (digit == not_a_digit) return false;
+    bits = (bits << digit_bits) | digit;
+    count += digit_bits;
+    if (count < 8) continue;
+    count -= 8;
+    octets.push_back(static_cast<std::uint8_t>(bits >> count));
+    bits &= (1U << count) - 1;
+  }
+  return count < digit_bits && bits == 0;  // a lone digit is no octet
+}
+
+DohQuery read_doh_request(const HttpRequestView& request, std::string_view path,
+                          std::vector<std::uint8_t>& decoded) {
+  using Fault = HttpRequestView::Fault;
+  if (request.fault == Fault::header_list_too_large) {
+    return refusal(431,
+                   "the header fields are longer than 16384 octets; a long query needs POST\n");
+  }
+  if (request.fault == Fault::body_too_large) {
+    return refusal(413, "a DNS message has at most 65535 octets\n");
+  }
+  const std::size_t mark = std::min(request.path.find('?'), request.path.size());
+  if (request.path.substr(0, mark) != path) return refusal(404, "DNS is not served at this path\n");
+  if (request.method == "GET" || request.method == "HEAD") {
+    return read_get(request.path.substr(std::min(mark + 1, request.path.size())), decoded);
+  }
+  if (request.method != "POST") return refusal(405, "use GET or POST\n");
+  if (!is_dns_message(request.content_type)) {
+    return refusal(415, "the content-type of a query is application/dns-message\n");
+  }
+  return query(request.body);
+}
+
+std::optional<std::uint32_t> freshness(std::span<const std::uint8_t> response) {
+  constexpr std::size_t question_tail_octets = 4;
+  constexpr std::size_t number_octets = 4;
+  const std::uint16_t code = load16(&response[2]) & flag::rcode_mask;
+  if (code != rcode::noerror && code != rcode::nxdomain) return std::nullopt;
+  if (load16(&response[4]) != 1) return std::nullopt;
+  std::size_t at = header_octets;  // the question's name has no pointers
+  while (response[at] != 0) at += std::size_t{response[at]} + 1;
+  RecordWalk walk(response, at + 1 + question_tail_octets);
+  std::optional<std::uint32_t> lowest;
+  const auto bound = [&lowest](std::uint32_t ttl) { lowest = std::min(lowest.value_or(ttl), ttl); };
+  for (std::uint16_t left = load16(&response[6]); left > 0; --left) {
+    bound(load32(&response[walk.next().ttl()]));
+  }
+  for (std::uint16_t left = load16(&response[8]); left > 0; --left) {
+    const RecordPlace place = walk.next();
+    if (load16(&response[place.type]) != rtype::soa) continue;
+    bound(load32(&response[place.ttl()]));
+    bound(load32(&response[place.end - number_octets]));  // MINIMUM, the last of its numbers
+  }
+  return lowest;
+}
+
+}  // namespace sotto

@@ -1,0 +1,247 @@
+// What nghttp2 calls while it receives and sends, and how it is set up.
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <new>
+#include <nghttp2/nghttp2.h>
+
+#include "transport/http2_server.h"
+
+namespace sotto {
+namespace {
+
+constexpr std::size_t field_overhead_octets = 32;  // RFC 9113 §6.5.2
+
+std::string_view text_of(nghttp2_rcbuf* buffer) {
+  const nghttp2_vec octets = nghttp2_rcbuf_get_buf(buffer);
+  return {reinterpret_cast<const char*>(octets.base), octets.len};
+}
+
+}  // namespace
+
+// Nothing here fails: what ends a connection is remembered, and nghttp2 told to send GOAWAY.
+struct Http2Server::Callbacks {
+  static Http2Server& server(void* user_data) { return *static_cast<Http2Server*>(user_data); }
+
+  static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      server(user_data).begin(frame->hd.stream_id);
+    } else {
+      server(user_data).begin_trailers(frame->hd.stream_id);
+    }
+    return 0;
+  }
+
+  static int on_header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name,
+                       nghttp2_rcbuf* value, std::uint8_t, void* user_data) {
+    server(user_data).on_field(text_of(name), text_of(value));
+    return 0;
+  }
+
+  // Fields that are not allowed are ignored, but not for nothing.
+  static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name,
+                               nghttp2_rcbuf* value, std::uint8_t, void* user_data) {
+    server(user_data).count_field(text_of(name), text_of(value));
+    return 0;
+  }
+
+  static int on_data_chunk(nghttp2_session*, std::uint8_t, std::int32_t id,
+                           const std::uint8_t* octets, std::size_t count, void* user_data) {
+    Http2Server& self = server(user_data);
+    if (Stream* stream = self.find(static_cast<std::uint32_t>(id))) {
+      self.on_body(*stream, {octets, count});
+    }
+    return 0;
+  }
+
+  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+    Http2Server& self = server(user_data);
+    switch (frame->hd.type) {
+      case NGHTTP2_HEADERS:
+        self.fields_of_ = nullptr;
+        [[fallthrough]];
+      case NGHTTP2_DATA:
+        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) break;
+        if (Stream* stream = self.find(static_cast<std::uint32_t>(frame->hd.stream_id))) {
+          self.on_request_ended(*stream);
+        }
+        break;
+      case NGHTTP2_GOAWAY:
+        if (self.ending_ == Http2Ending::none) self.ending_ = Http2Ending::goodbye;
+        break;
+      default:
+        break;
+    }
+    return 0;
+  }
+
+  static int on_invalid_frame(nghttp2_session*, const nghttp2_frame*, int, void* user_data) {
+    Http2Server& self = server(user_data);
+    self.check(self.allowance_.on_reset());
+    return 0;
+  }
+
+  static int on_frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
+    Http2Server& self = server(user_data);
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
+      const bool ours = self.broken() || frame->goaway.error_code == NGHTTP2_NO_ERROR;
+      if (!ours) self.ending_ = Http2Ending::protocol;
+    } else if ((frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
+               (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+      const Stream* stream = self.find(static_cast<std::uint32_t>(frame->hd.stream_id));
+      // RFC 9113 §8.1: the rest of the request is not wanted.
+      if (stream != nullptr && !stream->request_ended) {
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR);
+      }
+    }
+    return 0;
+  }
+
+  static int on_stream_close(nghttp2_session*, std::int32_t id, std::uint32_t, void* user_data) {
+    Http2Server& self = server(user_data);
+    if (Stream* stream = self.find(static_cast<std::uint32_t>(id))) self.on_closed(*stream);
+    return 0;
+  }
+
+  static ssize_t read_body(nghttp2_session*, std::int32_t, std::uint8_t* buffer,
+                           std::size_t buffer_octets, std::uint32_t* flags,
+                           nghttp2_data_source* source, void* user_data) {
+    Stream& stream = *static_cast<Stream*>(source->ptr);
+    const std::size_t count = std::min(buffer_octets, stream.body.size() - stream.sent);
+    std::memcpy(buffer, stream.body.data() + stream.sent, count);
+    stream.sent += count;
+    server(user_data).held_octets_ -= count;
+    if (stream.sent == stream.body.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return static_cast<ssize_t>(count);
+  }
+
+  // Both are the same for all connections, which copy them.
+  static nghttp2_session_callbacks* functions() {
+    nghttp2_session_callbacks* made = nullptr;
+    if (nghttp2_session_callbacks_new(&made) != 0) throw std::bad_alloc();
+    nghttp2_session_callbacks_set_on_begin_headers_callback(made, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback2(made, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback2(made, on_invalid_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, on_data_chunk);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(made, on_frame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(made, on_frame_sent);
+    nghttp2_session_callbacks_set_on_stream_close_callback(made, on_stream_close);
+    return made;
+  }
+
+  static nghttp2_option* options() {
+    nghttp2_option* made = nullptr;
+    if (nghttp2_option_new(&made) != 0) throw std::bad_alloc();
+    nghttp2_option_set_max_deflate_dynamic_table_size(made, http2_response_table_octets);
+    // Nobody's tree of priorities hangs on streams that are closed.
+    nghttp2_option_set_no_closed_streams(made, 1);
+    // nghttp2's own limit is by its own clock; Http2Allowance is stricter.
+    nghttp2_option_set_stream_reset_rate_limit(made, UINT64_MAX, UINT64_MAX);
+    return made;
+  }
+};
+
+nghttp2_session* Http2Server::open_session() {
+  static const nghttp2_session_callbacks* const functions = Callbacks::functions();
+  static const nghttp2_option* const options = Callbacks::options();
+  nghttp2_session* session = nullptr;
+  if (nghttp2_session_server_new2(&session, functions, this, options) != 0) throw std::bad_alloc();
+  return session;
+}
+
+void Http2Server::submit(Stream& stream, const nghttp2_nv* fields, std::size_t count) {
+  const nghttp2_data_provider body{.source = {.ptr = &stream},
+                                   .read_callback = &Callbacks::read_body};
+  const int result = nghttp2_submit_response(session_, stream.id, fields, count,
+                                             stream.body.empty() ? nullptr : &body);
+  if (result != 0) end(Http2Ending::protocol);
+}
+
+// --- a stream's events --------------------------------------------------------------------------
+
+void Http2Server::begin(std::int32_t id) {
+  auto* stream = new Stream;
+  stream->id = id;
+  others_.push_back(*stream);
+  nghttp2_session_set_stream_user_data(session_, id, stream);
+  fields_of_ = stream;
+}
+
+void Http2Server::begin_trailers(std::int32_t id) {
+  fields_of_ = find(static_cast<std::uint32_t>(id));
+  if (fields_of_ != nullptr) fields_of_->in_trailers = true;
+}
+
+// Is there room for the field?
+bool Http2Server::count_field(std::string_view name, std::string_view value) {
+  if (fields_of_ == nullptr) return false;
+  Stream& stream = *fields_of_;
+  stream.field_octets += name.size() + value.size() + field_overhead_octets;
+  if (stream.field_octets <= http2_header_list_octets_max) return true;
+  if (stream.field_octets > http2_header_bomb_octets) end(Http2Ending::header_fields);
+  if (stream.state == Stream::State::arriving) {
+    on_whole(stream, HttpRequestView::Fault::header_list_too_large);
+  }
+  return false;
+}
+
+void Http2Server::on_field(std::string_view name, std::string_view value) {
+  if (!count_field(name, value) || fields_of_->in_trailers) return;
+  Stream& stream = *fields_of_;
+  const auto keep = [&](Text& part) {
+    part = {.at = static_cast<std::uint16_t>(stream.text.size()),
+            .length = static_cast<std::uint16_t>(value.size())};
+    stream.text.append(value);
+  };
+  if (name == ":path") {
+    keep(stream.path);
+  } else if (name == ":method") {
+    keep(stream.method);
+    stream.head = value == "HEAD";
+  } else if (name == "content-type") {
+    keep(stream.content_type);
+  }
+}
+
+void Http2Server::on_body(Stream& stream, std::span<const std::uint8_t> octets) {
+  if (stream.state != Stream::State::arriving) return;
+  if (stream.body.size() + octets.size() > http2_body_octets_max) {
+    body_octets_ -= stream.body.size();
+    stream.body.clear();
+    return on_whole(stream, HttpRequestView::Fault::body_too_large);
+  }
+  stream.body.insert(stream.body.end(), octets.begin(), octets.end());
+  body_octets_ += octets.size();
+  if (body_octets_ > http2_bodies_octets_max) end(Http2Ending::bodies);
+}
+
+void Http2Server::on_request_ended(Stream& stream) {
+  stream.request_ended = true;
+  if (stream.state == Stream::State::arriving) on_whole(stream, HttpRequestView::Fault::none);
+}
+
+void Http2Server::on_whole(Stream& stream, HttpRequestView::Fault fault) {
+  stream.state = Stream::State::whole;
+  stream.fault = fault;
+  others_.remove(stream);
+  whole_.push_back(stream);
+}
+
+void Http2Server::on_closed(Stream& stream) {
+  const bool answered = stream.state == Stream::State::answered;
+  if (answered) {
+    held_octets_ -= stream.body.size() - stream.sent;
+  } else if (stream.state != Stream::State::taken) {
+    body_octets_ -= stream.body.size();
+  }
+  if (answered && stream.sent == stream.body.size()) {
+    allowance_.on_response();
+  } else {
+    check(allowance_.on_reset());
+  }
+  if (fields_of_ == &stream) fields_of_ = nullptr;
+  destroy(stream.state == Stream::State::whole ? whole_ : others_, stream);
+}
+
+}  // namespace sotto

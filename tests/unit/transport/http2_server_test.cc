@@ -1,0 +1,500 @@
+// An nghttp2 client against Http2Server over memory: what is asked is what comes out, however the
+// stream is cut, and each stream gets its own response or none.
+#include "transport/http2_server.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <gtest/gtest.h>
+#include <random>
+
+#include "http2_client.h"
+
+namespace sotto {
+namespace {
+
+using test::Http2Client;
+using test::Octets;
+using test::view_of;
+
+// A client and a server; move() carries octets both ways until neither has any.
+struct Pair {
+  Pair() = default;
+  explicit Pair(const Http2Client::Options& options) : client(options) {}
+
+  void to_server() {
+    const Octets octets = client.output();
+    server.receive(octets);
+  }
+  void to_client() {
+    OctetQueue octets;
+    server.produce(octets);
+    client.receive(octets.octets());
+  }
+  void move() {
+    for (int turn = 0; turn < 4; ++turn) {
+      to_server();
+      to_client();
+    }
+  }
+  // Answers all there is with the request's own method, path and body.
+  void echo() {
+    while (const auto request = server.next()) {
+      std::string text = std::string(request->method) + " " + std::string(request->path) + " ";
+      text.append(request->body.begin(), request->body.end());
+      server.respond(request->stream, {.status = 200,
+                                       .content_type = "text/plain",
+                                       .cache_control = "max-age=7",
+                                       .allow = {},
+                                       .body = view_of(text)});
+    }
+  }
+
+  Http2Client client;
+  Http2Server server;
+};
+
+TEST(Http2Server, GivesRequestsAndCarriesResponses) {
+  Pair pair;
+  const auto stream = pair.client.post("/dns-query?a=b", view_of("what"));
+  pair.to_server();
+  const auto request = pair.server.next();
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->stream, stream);
+  EXPECT_EQ(request->fault, HttpRequestView::Fault::none);
+  EXPECT_EQ(request->method, "POST");
+  EXPECT_EQ(request->path, "/dns-query?a=b");
+  EXPECT_EQ(request->content_type, "application/dns-message");
+  EXPECT_EQ(std::string(request->body.begin(), request->body.end()), "what");
+  EXPECT_FALSE(pair.server.next());
+  EXPECT_TRUE(pair.server.waits(stream));
+  pair.server.respond(stream, {.status = 200,
+                               .content_type = "application/dns-message",
+                               .cache_control = "max-age=300",
+                               .allow = {},
+                               .body = view_of("that")});
+  EXPECT_FALSE(pair.server.waits(stream));
+  EXPECT_EQ(pair.server.held(), 4U);
+  pair.to_client();
+  EXPECT_EQ(pair.server.held(), 0U);
+  const auto& response = pair.client.response(stream);
+  EXPECT_EQ(response.status(), "200");
+  EXPECT_EQ(response.at("content-type"), "application/dns-message");
+  EXPECT_EQ(response.at("content-length"), "4");
+  EXPECT_EQ(response.at("cache-control"), "max-age=300");
+  EXPECT_EQ(response.fields.size(), 4U);
+  EXPECT_EQ(response.text(), "that");
+  EXPECT_TRUE(response.closed);
+  EXPECT_EQ(response.error, 0U);
+  EXPECT_EQ(pair.server.streams(), 0U);
+  EXPECT_EQ(pair.server.ending(), Http2Ending::none);
+}
+
+TEST(Http2Server, AnswersHeadWithoutABody) {
+  Pair pair;
+  const auto stream = pair.client.get("/x", "HEAD");
+  pair.to_server();
+  pair.echo();
+  pair.move();
+  const auto& response = pair.client.response(stream);
+  EXPECT_EQ(response.status(), "200");
+  EXPECT_EQ(response.at("content-length"), "8");  // "HEAD /x "
+  EXPECT_TRUE(response.body.empty());
+  EXPECT_TRUE(response.closed);
+  EXPECT_FALSE(pair.client.confused());
+}
+
+TEST(Http2Server, AnswersOutOfOrder) {
+  Pair pair;
+  std::vector<std::uint32_t> streams;
+  for (int i = 0; i < 5; ++i) streams.push_back(pair.client.get("/" + std::to_string(i)));
+  pair.to_server();
+  std::map<std::uint32_t, std::string> paths;
+  while (const auto request = pair.server.next()) paths[request->stream] = request->path;
+  ASSERT_EQ(paths.size(), 5U);
+  for (const std::size_t at : {3U, 0U, 4U, 1U, 2U}) {
+    pair.server.respond(streams[at], {.status = 200,
+                                      .content_type = "text/plain",
+                                      .cache_control = {},
+                                      .allow = {},
+                                      .body = view_of(paths[streams[at]])});
+    pair.to_client();
+    EXPECT_EQ(pair.client.response(streams[at]).text(), "/" + std::to_string(at));
+  }
+}
+
+TEST(Http2Server, GivesTheSameHoweverTheStreamIsCut) {
+  Http2Client writer;
+  writer.post("/a", view_of("one"));
+  writer.get("/b?dns=AAAA");
+  writer.post("/c", view_of("three"));
+  const Octets stream = writer.output();
+  const auto requests = [](Http2Server& server) {
+    std::string text;
+    while (const auto request = server.next()) {
+      text += std::string(request->method) + std::string(request->path) +
+              std::string(request->body.begin(), request->body.end()) + "\n";
+    }
+    return text;
+  };
+  // nghttp2 sends all HEADERS before the first DATA.
+  const std::string expected = "GET/b?dns=AAAA\nPOST/aone\nPOST/cthree\n";
+  for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
+    Http2Server server;
+    std::string seen;
+    server.receive(std::span(stream).first(cut));
+    seen += requests(server);
+    server.receive(std::span(stream).subspan(cut));
+    seen += requests(server);
+    EXPECT_EQ(seen, expected) << "cut at " << cut;
+  }
+  for (std::size_t piece = 1; piece < 40; ++piece) {
+    Http2Server server;
+    std::string seen;
+    for (std::size_t at = 0; at < stream.size(); at += piece) {
+      server.receive(std::span(stream).subspan(at, std::min(piece, stream.size() - at)));
+      seen += requests(server);
+    }
+    EXPECT_EQ(seen, expected) << "pieces of " << piece;
+  }
+}
+
+TEST(Http2Server, SendsNoMoreThanTheClientsWindow) {
+  Pair pair(Http2Client::Options{.window = 100, .automatic_windows = false});
+  const auto stream = pair.client.get("/");
+  pair.move();
+  ASSERT_TRUE(pair.server.next());
+  const Octets body(1'000, 'x');
+  pair.server.respond(stream, {.status = 200,
+                               .content_type = "text/plain",
+                               .cache_control = {},
+                               .allow = {},
+                               .body = body});
+  pair.move();
+  EXPECT_EQ(pair.client.response(stream).body.size(), 100U);
+  EXPECT_EQ(pair.server.held(), 900U);
+  pair.client.allow(stream, 850);
+  pair.move();
+  EXPECT_EQ(pair.client.response(stream).body.size(), 950U);
+  EXPECT_FALSE(pair.client.response(stream).ended);
+  pair.client.allow(stream, 850);
+  pair.move();
+  EXPECT_EQ(pair.client.response(stream).body, body);
+  EXPECT_TRUE(pair.client.response(stream).closed);
+  EXPECT_EQ(pair.server.held(), 0U);
+}
+
+TEST(Http2Server, ForgetsAResetStream) {
+  Pair pair;
+  const auto taken = pair.client.get("/taken");
+  pair.to_server();
+  ASSERT_TRUE(pair.server.next());
+  const auto whole = pair.client.get("/whole");
+  const Octets part(100, 'x');
+  const auto arriving = pair.client.ask({{":method", "POST"},
+                                         {":scheme", "https"},
+                                         {":authority", "dns.test"},
+                                         {":path", "/arriving"}},
+                                        &part, true);
+  pair.to_server();
+  EXPECT_EQ(pair.server.streams(), 3U);
+  EXPECT_EQ(pair.server.bodies(), 100U);
+  for (const auto stream : {taken, whole, arriving}) pair.client.reset(stream);
+  pair.to_server();
+  EXPECT_EQ(pair.server.streams(), 0U);
+  EXPECT_EQ(pair.server.bodies(), 0U);
+  EXPECT_FALSE(pair.server.waits(taken));
+  EXPECT_FALSE(pair.server.next());
+  const auto after = pair.client.get("/after");
+  pair.to_server();
+  pair.echo();
+  pair.move();
+  EXPECT_EQ(pair.client.response(after).text(), "GET /after ");
+}
+
+TEST(Http2Server, RefusesTheRestOfABodyThatIsTooLarge) {
+  Pair pair;
+  const auto largest = pair.client.post("/", Octets(http2_body_octets_max, 'x'));
+  pair.move();
+  auto request = pair.server.next();
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->fault, HttpRequestView::Fault::none);
+  EXPECT_EQ(request->body.size(), http2_body_octets_max);
+  pair.server.respond(largest, {});
+  const auto larger = pair.client.post("/", Octets(http2_body_octets_max + 1, 'x'));
+  for (int turn = 0; turn < 20 && pair.client.responses().count(larger) == 0; ++turn) {
+    pair.to_server();
+    if ((request = pair.server.next())) {
+      EXPECT_EQ(request->fault, HttpRequestView::Fault::body_too_large);
+      EXPECT_EQ(pair.server.bodies(), 0U);
+      pair.server.respond(larger, {.status = 413,
+                                   .content_type = "text/plain",
+                                   .cache_control = {},
+                                   .allow = {},
+                                   .body = view_of("too large")});
+    }
+    pair.to_client();
+  }
+  pair.move();
+  EXPECT_EQ(pair.client.response(larger).status(), "413");
+  EXPECT_EQ(pair.client.response(larger).text(), "too large");
+  EXPECT_TRUE(pair.client.response(larger).closed);
+  EXPECT_EQ(pair.server.streams(), 0U);
+  EXPECT_EQ(pair.server.ending(), Http2Ending::none);
+}
+
+TEST(Http2Server, RespondsToAnEndlessBodyAndResetsTheRest) {
+  Pair pair;
+  const Octets part(http2_body_octets_max + 1, 'x');
+  const auto stream = pair.client.ask(
+      {{":method", "POST"}, {":scheme", "https"}, {":authority", "dns.test"}, {":path", "/"}},
+      &part, true);
+  pair.move();
+  pair.move();
+  ASSERT_TRUE(pair.server.next());
+  pair.server.respond(stream, {.status = 413,
+                               .content_type = "text/plain",
+                               .cache_control = {},
+                               .allow = {},
+                               .body = view_of("no")});
+  pair.move();
+  EXPECT_EQ(pair.client.response(stream).text(), "no");
+  EXPECT_TRUE(pair.client.response(stream).closed);
+  EXPECT_EQ(pair.client.response(stream).error, std::uint32_t{NGHTTP2_NO_ERROR});
+  EXPECT_EQ(pair.server.streams(), 0U);
+}
+
+TEST(Http2Server, SaysWhenTheFieldsAreTooMany) {
+  Pair pair;
+  Http2Client::Fields fields{
+      {":method", "GET"}, {":scheme", "https"}, {":authority", "dns.test"}, {":path", "/"}};
+  for (int i = 0; i < 90; ++i) fields.emplace_back("x-" + std::to_string(i), std::string(200, 'x'));
+  const auto stream = pair.client.ask(fields, nullptr);
+  pair.move();
+  const auto request = pair.server.next();
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->fault, HttpRequestView::Fault::header_list_too_large);
+  pair.server.respond(
+      stream, {.status = 431, .content_type = {}, .cache_control = {}, .allow = {}, .body = {}});
+  pair.move();
+  EXPECT_EQ(pair.client.response(stream).status(), "431");
+  EXPECT_EQ(pair.server.ending(), Http2Ending::none);
+}
+
+TEST(Http2Server, AnswersWhatWasAskedBeforeItStops) {
+  Pair pair;
+  const auto before = pair.client.get("/before");
+  pair.to_server();
+  pair.server.stop();
+  EXPECT_FALSE(pair.server.ended());
+  pair.to_client();
+  EXPECT_TRUE(pair.client.goaway());
+  EXPECT_EQ(pair.client.goaway_error(), std::uint32_t{NGHTTP2_NO_ERROR});
+  pair.echo();
+  EXPECT_FALSE(pair.server.ended());
+  pair.to_client();
+  EXPECT_EQ(pair.client.response(before).text(), "GET /before ");
+  EXPECT_TRUE(pair.server.ended());
+  EXPECT_EQ(pair.server.ending(), Http2Ending::goodbye);
+}
+
+TEST(Http2Server, EndsAfterTheClientsGoodbye) {
+  Pair pair;
+  const auto stream = pair.client.get("/");
+  pair.to_server();
+  pair.client.goodbye();
+  pair.to_server();
+  EXPECT_FALSE(pair.server.ended());
+  pair.echo();
+  pair.to_client();
+  EXPECT_EQ(pair.client.response(stream).status(), "200");
+  EXPECT_TRUE(pair.server.ended());
+  EXPECT_EQ(pair.server.ending(), Http2Ending::goodbye);
+}
+
+// --- random interleavings -----------------------------------------------------------------------
+
+// One run of requests, responses, resets and windows in random order, the octets in random pieces.
+class Interleaving {
+ public:
+  explicit Interleaving(std::uint64_t seed)
+      : random_(seed),
+        client_({.window = below(2) == 0 ? 65'535U : static_cast<std::uint32_t>(150 + below(300)),
+                 .automatic_windows = true}) {}
+
+  void run();
+
+ private:
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+  void step();
+  void ask();
+  void take();
+  void respond();
+  void reset();
+  void carry(std::size_t most);
+  void check_responses(bool at_end);
+
+  static std::string answer_to(std::string_view asked) {
+    return std::string(asked) + std::string(asked.size() * 37 % 2'000, '.');
+  }
+
+  std::mt19937_64 random_;
+  Http2Client client_;
+  Http2Server server_;
+  Octets up_;    // on their way
+  Octets down_;  // likewise
+  std::map<std::uint32_t, std::string> asked_;
+  std::map<std::uint32_t, bool> reset_;
+  std::map<std::uint32_t, std::string> taken_;
+  std::size_t count_ = 0;
+};
+
+void Interleaving::ask() {
+  if (asked_.size() - reset_.size() >= 100 + count_) return;
+  const std::string what = "question-" + std::to_string(asked_.size());
+  const auto stream =
+      below(2) == 0 ? client_.get("/" + what) : client_.post("/" + what, Octets(below(3'000), 'q'));
+  asked_[stream] = what;
+}
+
+void Interleaving::take() {
+  const auto request = server_.next();
+  if (!request) return;
+  ASSERT_EQ(request->fault, HttpRequestView::Fault::none);
+  ASSERT_EQ(request->path, "/" + asked_.at(request->stream));
+  ASSERT_TRUE(taken_.emplace(request->stream, request->path).second) << "given twice";
+}
+
+void Interleaving::respond() {
+  if (taken_.empty()) return;
+  auto which = std::next(taken_.begin(), static_cast<std::ptrdiff_t>(below(taken_.size())));
+  const auto [stream, asked] = *which;
+  taken_.erase(which);
+  ++count_;
+  if (!server_.waits(stream)) {
+    ASSERT_EQ(reset_.count(stream), 1U)
+        << "nobody reset stream " << stream << ": " << http2_ending_text(server_.ending());
+    return;
+  }
+  server_.respond(stream, {.status = 200,
+                           .content_type = "text/plain",
+                           .cache_control = {},
+                           .allow = {},
+                           .body = view_of(answer_to(asked))});
+}
+
+void Interleaving::reset() {
+  if (asked_.empty() || reset_.size() > 100) return;
+  const auto which = std::next(asked_.begin(), static_cast<std::ptrdiff_t>(below(asked_.size())));
+  if (client_.response(which->first).closed) return;
+  if (reset_.emplace(which->first, true).second) client_.reset(which->first);
+}
+
+void Interleaving::carry(std::size_t most) {
+  const Octets up = client_.output();
+  up_.insert(up_.end(), up.begin(), up.end());
+  OctetQueue down;
+  server_.produce(down);
+  down_.insert(down_.end(), down.octets().begin(), down.octets().end());
+  const auto cut = [&](Octets& octets) {
+    const std::size_t count = std::min(octets.size(), most);
+    const Octets piece(octets.begin(), octets.begin() + static_cast<std::ptrdiff_t>(count));
+    octets.erase(octets.begin(), octets.begin() + static_cast<std::ptrdiff_t>(count));
+    return piece;
+  };
+  if (below(2) == 0) {
+    server_.receive(cut(up_));
+  } else {
+    client_.receive(cut(down_));
+  }
+}
+
+void Interleaving::check_responses(bool at_end) {
+  for (const auto& [stream, response] : client_.responses()) {
+    const std::string expected = answer_to("/" + asked_.at(stream));
+    ASSERT_LE(response.headers, 1U) << "two responses on stream " << stream;
+    ASSERT_EQ(response.text(), expected.substr(0, response.body.size())) << "stream " << stream;
+    ASSERT_TRUE(!response.ended || response.body.size() == expected.size());
+  }
+  if (!at_end) return;
+  for (const auto& [stream, asked] : asked_) {
+    if (reset_.count(stream) != 0) continue;
+    ASSERT_TRUE(client_.response(stream).ended) << "no response on stream " << stream;
+  }
+}
+
+void Interleaving::step() {
+  switch (below(10)) {
+    case 0:
+    case 1:
+      return ask();
+    case 2:
+    case 3:
+      return take();
+    case 4:
+      return respond();
+    case 5:
+      if (below(3) == 0) reset();
+      return;
+    case 6:
+      if (below(20) == 0) client_.ping();
+      if (!asked_.empty() && below(2) == 0) client_.allow(asked_.rbegin()->first, 50);
+      return;
+    default:
+      return carry(below(4) == 0 ? 1 + below(20) : 1 + below(20'000));
+  }
+}
+
+void Interleaving::run() {
+  for (int steps = 0; steps < 1'500; ++steps) {
+    step();
+    if (testing::Test::HasFatalFailure()) return;
+  }
+  check_responses(false);
+  for (int turn = 0; turn < 4'000; ++turn) {
+    if (turn > 20 && server_.streams() == 0 && up_.empty() && down_.empty()) break;
+    take();
+    respond();
+    carry(100'000);
+    for (const auto& [stream, asked] : asked_) {
+      if (turn == 0 && !client_.response(stream).closed) client_.allow(stream, 3'000);
+    }
+  }
+  ASSERT_EQ(server_.ending(), Http2Ending::none) << http2_ending_text(server_.ending());
+  check_responses(true);
+  ASSERT_FALSE(client_.confused());
+  ASSERT_EQ(server_.streams(), 0U);
+  ASSERT_EQ(server_.held(), 0U);
+  ASSERT_EQ(server_.bodies(), 0U);
+}
+
+TEST(Http2Server, GivesEachStreamItsOwnResponseWhateverHappens) {
+  const char* given = std::getenv("SOTTO_SEED");
+  const std::uint64_t first = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
+  const std::uint64_t runs = given != nullptr ? 1 : 300;
+  for (std::uint64_t seed = first; seed < first + runs; ++seed) {
+    SCOPED_TRACE("SOTTO_SEED=" + std::to_string(seed));
+    Interleaving(seed).run();
+    if (HasFatalFailure()) return;
+  }
+}
+
+// Whenever a connection is closed, what was open is given back (checked by the sanitizers).
+TEST(Http2Server, CanBeDestroyedAtAnyTime) {
+  Http2Client writer;
+  for (int i = 0; i < 5; ++i) writer.post("/", view_of("body"));
+  const Octets stream = writer.output();
+  for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
+    Http2Server server;
+    server.receive(std::span(stream).first(cut));
+    if (cut % 3 == 0) {
+      if (const auto request = server.next()) server.respond(request->stream, {});
+    }
+    if (cut % 2 == 0) {
+      OctetQueue out;
+      server.produce(out);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sotto
