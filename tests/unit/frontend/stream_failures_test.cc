@@ -103,7 +103,7 @@ TEST(StreamFailures, QueriesInPlaintextBehindTheHandshake) {
 // What GnuTLS does with a client of TLS 1.2 that begins anew: refused (RFC 9325 §3.5).
 TEST(StreamFailures, AHandshakeAnew) {
   const StreamListenerSpec spec{.transport = StreamTransport::tls};
-  const StreamTls tls{server_credentials(), {}};
+  const StreamTls tls{server_settings().credentials, {}};
   StreamConnection connection(spec, tls, false);
   gnutls_session_t client = nullptr;
   gnutls_certificate_credentials_t credentials = nullptr;

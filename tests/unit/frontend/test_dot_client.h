@@ -78,7 +78,7 @@ struct DotPair {
 
   TlsTicketStore tickets;
   std::unique_ptr<TlsEngine> client = make_client(tickets);
-  StreamTls tls{server_credentials(), {}};
+  StreamTls tls{server_settings().credentials, {}};
   StreamListenerSpec spec;
   StreamConnection connection;
   std::vector<Octets> queries;  // taken from the connection
