@@ -22,7 +22,7 @@ std::span<std::uint8_t> StreamFramer::space(std::size_t at_least) {
     begin_ = end_ = 0;
     const std::size_t keep = std::max(kept_octets, at_least);
     if (buffer_.size() > keep) std::vector<std::uint8_t>().swap(buffer_);
-    if (buffer_.size() < keep) buffer_.resize(keep);
+    if (buffer_.size() < at_least) buffer_.resize(at_least);
   } else if (buffer_.size() - end_ < at_least) {
     if (begin_ > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, held);
     begin_ = 0;

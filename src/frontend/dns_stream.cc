@@ -24,10 +24,7 @@ void DnsStream::receive(std::span<const std::uint8_t> plaintext) {
 
 std::optional<StreamProtocol::Query> DnsStream::next() {
   const auto message = framer_.next();
-  if (!message) {
-    if (framer_.partial_octets() == 0) framer_ = StreamFramer{};
-    return std::nullopt;
-  }
+  if (!message) return std::nullopt;
   return Query{.message = *message, .stream = 0};
 }
 
@@ -43,6 +40,7 @@ void DnsStream::respond(std::uint32_t, std::span<const std::uint8_t> response) {
 
 // Hands its memory on rather than keep it for a next time that may be long in coming.
 void DnsStream::produce(OctetQueue& plaintext) {
+  if (output_.empty()) return;
   OctetQueue output = std::exchange(output_, {});
   if (plaintext.empty()) {
     plaintext = std::move(output);

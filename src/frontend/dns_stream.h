@@ -7,8 +7,7 @@
 
 namespace sotto {
 
-// A connection that waits for nothing owns no memory beyond this object but what a query that is
-// not whole yet takes.
+// Owns little beyond what is under way: the room of the last queries, if it is small.
 class DnsStream final : public StreamProtocol {
  public:
   void receive(std::span<const std::uint8_t> plaintext) override;

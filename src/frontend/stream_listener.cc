@@ -7,6 +7,17 @@
 #include "frontend/doh_stream.h"
 
 namespace sotto {
+namespace {
+
+// In order of preference. RFC 7858 §3.1 knows no ALPN; "dot" is from the registry of RFC 7301.
+// Clients of HTTP/1.1 are let in to be told in words that it is not spoken.
+const std::vector<std::string>& alpn_of(StreamTransport transport) {
+  static const std::vector<std::string> dot = {"dot"};
+  static const std::vector<std::string> https = {doh_alpn, "http/1.1"};
+  return transport == StreamTransport::https ? https : dot;
+}
+
+}  // namespace
 
 std::unique_ptr<TlsEngine> make_engine(const StreamListenerSpec& spec, const StreamTls& tls) {
   if (!is_encrypted(spec.transport)) return nullptr;
@@ -20,9 +31,7 @@ std::unique_ptr<TlsEngine> make_engine(const StreamListenerSpec& spec, const Str
     settings.client_trust = tls.client_trust.at(spec.client_ca);
     assert(settings.client_trust != nullptr);
   }
-  // RFC 7858 §3.1 knows no ALPN; "dot" is RFC 7301's registry's.
-  return TlsEngine::server(std::move(settings),
-                           {spec.transport == StreamTransport::https ? doh_alpn : "dot"});
+  return TlsEngine::server(std::move(settings), alpn_of(spec.transport));
 }
 
 std::unique_ptr<StreamProtocol> make_protocol(const StreamListenerSpec& spec) {

@@ -97,6 +97,30 @@ TEST(StreamConnection, TakesAClientWithoutAlpnOrTickets) {
   EXPECT_EQ(pair.connection.identity(), "");
 }
 
+// Cross-protocol attacks begin with a client that means to speak something else (RFC 7301 §3.2).
+TEST(StreamConnection, ADotListenerSpeaksNothingElse) {
+  DotPair pair;
+  pair.client = make_client(pair.tickets, "h2");
+  pair.connect();
+  EXPECT_EQ(pair.connection.phase(), Phase::failed);
+  EXPECT_EQ(to_text(pair.connection.failure().cause), to_text(StreamFailure::handshake));
+  EXPECT_NE(pair.connection.failure().reason.find("ALPN"), std::string::npos)
+      << pair.connection.failure().reason;
+}
+
+TEST(StreamConnection, AClientOfHttp1IsToldInWords) {
+  DohCounters counters;
+  DotPair pair({.transport = StreamTransport::https, .path = "/dns-query", .doh = &counters});
+  pair.client = make_client(pair.tickets, "http/1.1");
+  pair.connect();
+  pair.client->write(octets_of("GET /dns-query HTTP/1.1\r\nhost: dns.example\r\n\r\n"));
+  pair.settle();
+  const Octets expected = octets_of("HTTP/1.1 505 ");
+  ASSERT_GT(pair.received.size(), expected.size());
+  EXPECT_TRUE(std::ranges::equal(expected, std::span(pair.received).first(expected.size())));
+  EXPECT_TRUE(pair.connection.done());
+}
+
 TEST(StreamConnection, ResumesWithATicket) {
   DotPair first;
   exchange(first, whole);
