@@ -16,7 +16,8 @@ HttpAnswer metrics_answer(const AdminSources& sources) {
                                 .started = sources.started,
                                 .process = process_usage(),
                                 .cache = sources.cache(),
-                                .workers = sources.look()}),
+                                .workers = sources.look(),
+                                .certificates = sources.certificates()}),
           .type = std::string(metrics_type)};
 }
 

@@ -9,6 +9,7 @@
 #include "app/health.h"
 #include "app/worker_watch.h"
 #include "cache/cache.h"
+#include "transport/tls_server_credentials.h"
 
 namespace sotto {
 
@@ -18,6 +19,7 @@ struct AdminSources {
   std::function<ServingPhase()> phase;
   std::function<CacheStats()> cache;
   std::function<bool()> stale_allowed;  // may an answer be given that has expired?
+  std::function<std::vector<ServerCertificate>()> certificates;  // shown to clients
   std::chrono::system_clock::time_point started;
 };
 

@@ -2,21 +2,13 @@
 
 #include "app/metric_families.h"
 #include "app/query/record_types.h"
+#include "app/report_sums.h"
+#include "app/stream_metrics.h"
 #include "app/upstream_metrics.h"
 
 namespace sotto {
 
 namespace {
-
-// Reads one number out of each worker's last report, and adds up.
-template <class Read>
-std::uint64_t sum(const std::vector<WorkerState>& workers, Read read) {
-  std::uint64_t total = 0;
-  for (const WorkerState& worker : workers) {
-    if (worker.report) total += read(*worker.report);
-  }
-  return total;
-}
 
 struct LabelledCounter {
   std::string_view label;
@@ -75,20 +67,21 @@ void add_labelled(MetricFamily& family, std::string_view label,
                   const LabelledCounter (&counters)[Count],
                   const std::vector<WorkerState>& workers) {
   for (const LabelledCounter& one : counters) {
-    family.add({{label, one.label}}, sum(workers, [&one](const WorkerReport& report) {
+    family.add({{label, one.label}}, sum_reports(workers, [&one](const WorkerReport& report) {
                  return (report.forwarder.*one.counter).value();
                }));
   }
 }
 
+// of: the counters of this transport in a report.
+template <class Of>
 void add_transport(MetricFamily& queries, MetricFamily& responses, std::string_view transport,
-                   const std::vector<WorkerState>& workers,
-                   const TransportCounters& (*of)(const WorkerReport& report)) {
-  queries.add({{"transport", transport}}, sum(workers, [of](const WorkerReport& report) {
+                   const std::vector<WorkerState>& workers, Of of) {
+  queries.add({{"transport", transport}}, sum_reports(workers, [of](const WorkerReport& report) {
                 return of(report).queries.value();
               }));
   for (std::size_t code = 0; code < TransportCounters::rcodes; ++code) {
-    const std::uint64_t sent = sum(workers, [of, code](const WorkerReport& report) {
+    const std::uint64_t sent = sum_reports(workers, [of, code](const WorkerReport& report) {
       return of(report).responses[code].value();
     });
     if (sent == 0 && !is_common(code)) continue;
@@ -103,10 +96,12 @@ void add_queries(MetricFamilies& families, const std::vector<WorkerState>& worke
                          "Responses to clients.");
   add_transport(queries, responses, "udp", workers,
                 [](const WorkerReport& report) -> const TransportCounters& { return report.udp; });
-  add_transport(queries, responses, "tcp", workers,
-                [](const WorkerReport& report) -> const TransportCounters& {
-                  return report.streams[StreamTransport::tcp].messages;
-                });
+  for (const StreamTransport transport : all_stream_transports) {
+    add_transport(queries, responses, to_text(transport), workers,
+                  [transport](const WorkerReport& report) -> const TransportCounters& {
+                    return report.streams[transport].messages;
+                  });
+  }
   families.add(std::move(queries));
   families.add(std::move(responses));
   add_labelled(families.counter("sotto_query_results_total",
@@ -121,12 +116,12 @@ void add_queries(MetricFamilies& families, const std::vector<WorkerState>& worke
                                 "sotto_queries_waiting as many as sotto_misses_total."),
                "result", wait_results, workers);
   families.gauge("sotto_queries_waiting", "Queries of clients that wait for upstreams.")
-      .add({}, sum(workers, [](const WorkerReport& report) { return report.waiting; }));
+      .add({}, sum_reports(workers, [](const WorkerReport& report) { return report.waiting; }));
 }
 
 void add_answers(MetricFamilies& families, const std::vector<WorkerState>& workers) {
   const auto total = [&workers](Counter F::*counter) {
-    return sum(workers, [counter](const WorkerReport& report) {
+    return sum_reports(workers, [counter](const WorkerReport& report) {
       return (report.forwarder.*counter).value();
     });
   };
@@ -143,37 +138,7 @@ void add_answers(MetricFamilies& families, const std::vector<WorkerState>& worke
                "reason", refresh_reasons, workers);
   families
       .counter("sotto_udp_responses_unsent_total", "UDP responses that the kernel did not take.")
-      .add({}, sum(workers, [](const WorkerReport& report) { return report.udp_unsent; }));
-}
-
-void add_tcp(MetricFamilies& families, const std::vector<WorkerState>& workers) {
-  using T = StreamCounters;
-  const auto total = [&workers](Counter T::*counter) {
-    return sum(workers, [counter](const WorkerReport& report) {
-      return (report.streams[StreamTransport::tcp].*counter).value();
-    });
-  };
-  const std::uint64_t accepted = total(&T::accepted);
-  const std::uint64_t closed = total(&T::closed);
-  const std::uint64_t idle = total(&T::closed_idle);
-  const std::uint64_t slow = total(&T::closed_slow);
-  families.gauge("sotto_tcp_connections", "TCP connections of clients that are open.")
-      .add({}, accepted - closed);
-  families.counter("sotto_tcp_connections_accepted_total", "TCP connections of clients.")
-      .add({}, accepted);
-  families
-      .counter("sotto_tcp_connections_rejected_total",
-               "TCP connections of clients beyond a limit, closed at once.")
-      .add({}, total(&T::rejected));
-  MetricFamily& ends = families.counter("sotto_tcp_connections_closed_total",
-                                        "TCP connections of clients that have ended.");
-  ends.add({{"reason", "idle"}}, idle);
-  ends.add({{"reason", "slow"}}, slow);
-  ends.add({{"reason", "other"}}, closed - idle - slow);
-  families
-      .counter("sotto_tcp_accept_failures_total",
-               "Times that no connection could be accepted for want of descriptors or memory.")
-      .add({}, total(&T::accept_failed));
+      .add({}, sum_reports(workers, [](const WorkerReport& report) { return report.udp_unsent; }));
 }
 
 void add_cache(MetricFamilies& families, const CacheStats& cache) {
@@ -194,7 +159,8 @@ std::string metrics_text(const MetricsInput& input) {
   add_process(families, input);
   add_queries(families, input.workers);
   add_answers(families, input.workers);
-  add_tcp(families, input.workers);
+  add_streams(families, input.workers);
+  add_certificates(families, input.certificates);
   add_cache(families, input.cache);
   add_upstreams(families, merge_reports(input.workers));
   return families.text();

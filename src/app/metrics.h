@@ -11,6 +11,7 @@
 #include "app/process_usage.h"
 #include "app/worker_watch.h"
 #include "cache/cache.h"
+#include "transport/tls_server_credentials.h"
 
 namespace sotto {
 
@@ -22,6 +23,7 @@ struct MetricsInput {
   ProcessUsage process;
   CacheStats cache;
   std::vector<WorkerState> workers;
+  std::vector<ServerCertificate> certificates;  // shown to clients
 };
 
 std::string metrics_text(const MetricsInput& input);

@@ -5,6 +5,7 @@
 
 #include "app/cache_control.h"
 #include "app/pool_spec.h"
+#include "app/totals.h"
 #include "transport/host_addresses_io.h"
 
 namespace sotto {
@@ -168,7 +169,7 @@ std::vector<WatchedWorker> Server::watched_workers() const {
 
 void Server::join() {
   for (const auto& worker : workers_) worker->join();
-  log_totals();
+  log_totals(log_, workers_);
 }
 
 LookupTotals Server::lookups() const {
@@ -183,75 +184,6 @@ LookupTotals Server::lookups() const {
     totals.failures_held += counters.failures_held.value();
   }
   return totals;
-}
-
-void Server::log_totals() const {
-  const auto total = [this](auto counters, auto counter) {
-    std::uint64_t sum = 0;
-    for (const auto& worker : workers_) sum += ((*worker.*counters)().*counter).value();
-    return sum;
-  };
-  using F = ForwarderCounters;
-  const auto forwarder = &Worker::counters;
-  log_.info("stopped.clients", "queries of clients",
-            {{"queries", total(forwarder, &F::queries)},
-             {"hits", total(forwarder, &F::hits)},
-             {"misses", total(forwarder, &F::misses)},
-             {"stale", total(forwarder, &F::stale)},
-             {"stale_waited", total(forwarder, &F::stale_waited)},
-             {"failures_held", total(forwarder, &F::failures_held)},
-             {"prefetched", total(forwarder, &F::prefetched)},
-             {"rechecked", total(forwarder, &F::rechecked)},
-             {"answered", total(forwarder, &F::answered)},
-             {"unauthenticated", total(forwarder, &F::unauthenticated)},
-             {"unreachable", total(forwarder, &F::unreachable)},
-             {"unanswered", total(forwarder, &F::unanswered)},
-             {"unusable", total(forwarder, &F::unusable)},
-             {"local", total(forwarder, &F::local)},
-             {"refused", total(forwarder, &F::refused)},
-             {"malformed", total(forwarder, &F::malformed)},
-             {"dropped", total(forwarder, &F::dropped)},
-             {"shed", total(forwarder, &F::shed)},
-             {"coalesced", total(forwarder, &F::coalesced)},
-             {"forwarded", total(forwarder, &F::forwarded)},
-             {"abandoned", total(forwarder, &F::abandoned)}});
-  std::uint64_t unsent = 0;
-  for (const auto& worker : workers_) unsent += worker->udp_unsent();
-  log_.info("stopped.udp", "UDP responses", {{"unsent", unsent}});
-  using U = UpstreamCounters;
-  const auto upstream = &Worker::upstream_counters;
-  log_.info("stopped.upstreams", "queries to upstreams",
-            {{"sent", total(upstream, &U::sent)},
-             {"resent", total(upstream, &U::resent)},
-             {"hedged", total(upstream, &U::hedged)},
-             {"probes", total(upstream, &U::probes)},
-             {"answered", total(upstream, &U::answered)},
-             {"lost", total(upstream, &U::lost)},
-             {"abandoned", total(upstream, &U::abandoned)},
-             {"late", total(upstream, &U::late)},
-             {"mismatched", total(upstream, &U::mismatched)},
-             {"unasked", total(upstream, &U::unasked)},
-             {"malformed", total(upstream, &U::malformed)},
-             {"connections", total(upstream, &U::connections)},
-             {"handshakes", total(upstream, &U::handshakes)},
-             {"resumed", total(upstream, &U::resumed)},
-             {"failed_transport", total(upstream, &U::failed_transport)},
-             {"failed_authentication", total(upstream, &U::failed_authentication)},
-             {"suspected", total(upstream, &U::suspected)}});
-  using T = StreamCounters;
-  const auto tcp = [this](Counter T::*counter) {
-    std::uint64_t sum = 0;
-    for (const auto& worker : workers_) {
-      sum += (worker->stream_counters()[StreamTransport::tcp].*counter).value();
-    }
-    return sum;
-  };
-  log_.info("stopped.tcp", "TCP connections of clients",
-            {{"accepted", tcp(&T::accepted)},
-             {"rejected", tcp(&T::rejected)},
-             {"closed_idle", tcp(&T::closed_idle)},
-             {"closed_slow", tcp(&T::closed_slow)},
-             {"accept_failed", tcp(&T::accept_failed)}});
 }
 
 }  // namespace sotto

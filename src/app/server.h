@@ -58,7 +58,6 @@ class Server final : private BackgroundEvents {
   BackgroundConfig background_config() const;
   void apply_to_workers();
   void apply_to_cache();
-  void log_totals() const;
 
   Log& log_;
   std::mutex mutex_;  // of the next three, once the background runs: it changes the addresses

@@ -92,6 +92,7 @@ class Worker {
   const ForwarderCounters& counters() const { return counters_; }
   const UpstreamCounters& upstream_counters() const { return upstream_counters_; }
   const StreamCountersByTransport& stream_counters() const { return stream_counters_; }
+  std::uint64_t udp_queries() const { return udp_counters_.queries.value(); }
   std::uint64_t udp_unsent() const;
 
  private:

@@ -10,6 +10,33 @@
 namespace sotto {
 namespace {
 
+// What encrypted streams count, and what can go wrong with all of them.
+void count_streams(WorkerReport& report) {
+  std::uint64_t value = 2'000;
+  using T = StreamCounters;
+  for (const StreamTransport transport : all_stream_transports) {
+    StreamCounters& stream = report.streams[transport];
+    for (Counter& failed : stream.failed) failed.add(++value);
+    if (transport == StreamTransport::tcp) continue;
+    for (const auto counter :
+         {&T::closed_idle, &T::closed_slow, &T::rejected, &T::accept_failed, &T::resumed}) {
+      (stream.*counter).add(++value);
+    }
+    stream.handshakes.add(++value + stream.resumed.value());
+    stream.closed.add(50'000);
+    stream.accepted.add(50'000 + ++value);
+    stream.messages.queries.add(++value);
+    for (const std::size_t code : {0U, 1U, 2U, 3U, 4U, 5U, 16U}) {
+      stream.messages.responses[code].add(++value);
+    }
+  }
+  for (Counter* counter :
+       {&report.streams.doh.ok, &report.streams.doh.refused, &report.streams.doh.http1}) {
+    counter->add(++value);
+  }
+  for (Counter& ending : report.streams.doh.endings) ending.add(++value);
+}
+
 // Every counter has a value of its own, so that none can stand in for another.
 WorkerState counted_worker() {
   WorkerState state = test::worker({test::good_upstream()});
@@ -28,8 +55,8 @@ WorkerState counted_worker() {
   for (const auto counter : {&T::closed_idle, &T::closed_slow, &T::rejected, &T::accept_failed}) {
     (tcp.*counter).add(++value);
   }
-  tcp.closed.add(3'000);
-  tcp.accepted.add(3'100);
+  tcp.closed.add(8'000);
+  tcp.accepted.add(8'100);
   for (TransportCounters* const transport : {&report.udp, &tcp.messages}) {
     transport->queries.add(++value);
     for (const std::size_t code : {0U, 1U, 2U, 3U, 4U, 5U, 16U}) {
@@ -38,9 +65,17 @@ WorkerState counted_worker() {
   }
   tcp.messages.responses[rcode::yxdomain].add(++value);
   report.udp_unsent = ++value;
+  count_streams(report);
   report.waiting = ++value;
   report.hedges_denied = ++value;
   return state;
+}
+
+ServerCertificate certificate() {
+  ServerCertificate certificate;
+  certificate.file = "/etc/sotto/dns.pem";
+  certificate.expires = WallTime{std::chrono::seconds{1'900'000'000}};
+  return certificate;
 }
 
 MetricsInput input(std::vector<WorkerState> workers) {
@@ -53,7 +88,8 @@ MetricsInput input(std::vector<WorkerState> workers) {
                       .descriptors_max = 5,
                       .threads = 6},
           .cache = {.entries = 7, .octets = 8, .octets_max = 9, .stored = 10, .evicted = 11},
-          .workers = std::move(workers)};
+          .workers = std::move(workers),
+          .certificates = {certificate()}};
 }
 
 double value_of(const std::string& text, const std::string& series) {
@@ -99,7 +135,8 @@ TEST(Metrics, WorkersAddUp) {
        {"sotto_queries_total{transport=\"udp\"}",
         "sotto_responses_total{transport=\"tcp\",rcode=\"YXDOMAIN\"}",
         "sotto_query_results_total{result=\"hit\"}", "sotto_queries_waiting",
-        "sotto_tcp_connections", "sotto_hedges_denied_total",
+        "sotto_tcp_connections", "sotto_tls_handshakes_total{kind=\"resumed\"}",
+        "sotto_https_requests_total{result=\"refused\"}", "sotto_hedges_denied_total",
         "sotto_upstream_connections{group=\"main\",upstream=\"good\",state=\"ready\"}",
         "sotto_upstream_latency_seconds_count{group=\"main\",upstream=\"good\",phase=\"wait\"}"}) {
     EXPECT_GT(value_of(one, series), 0) << series;
