@@ -139,6 +139,11 @@ void add_answers(MetricFamilies& families, const std::vector<WorkerState>& worke
   families
       .counter("sotto_udp_responses_unsent_total", "UDP responses that the kernel did not take.")
       .add({}, sum_reports(workers, [](const WorkerReport& report) { return report.udp_unsent; }));
+  families
+      .counter("sotto_udp_proxy_headers_refused_total",
+               "UDP datagrams of proxies dropped, as their PROXY header was missing or malformed.")
+      .add({}, sum_reports(workers,
+                           [](const WorkerReport& report) { return report.udp_headers_refused; }));
 }
 
 void add_cache(MetricFamilies& families, const CacheStats& cache) {

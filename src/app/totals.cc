@@ -48,8 +48,10 @@ void log_clients(Log& log, const Workers& workers) {
 void log_udp(Log& log, const Workers& workers) {
   const auto queries = sum(workers, [](const Worker& one) { return one.udp_queries(); });
   const auto unsent = sum(workers, [](const Worker& one) { return one.udp_unsent(); });
+  // Datagrams of proxies without a PROXY header, or with a malformed one.
+  const auto refused = sum(workers, [](const Worker& one) { return one.udp_headers_refused(); });
   log.info("stopped.udp", "queries of clients over UDP",
-           {{"queries", queries}, {"unsent", unsent}});
+           {{"queries", queries}, {"unsent", unsent}, {"headers_refused", refused}});
 }
 
 // Why connections ended without having been of use.

@@ -94,6 +94,7 @@ class Worker {
   const StreamCountersByTransport& stream_counters() const { return stream_counters_; }
   std::uint64_t udp_queries() const { return udp_counters_.queries.value(); }
   std::uint64_t udp_unsent() const;
+  std::uint64_t udp_headers_refused() const;
 
  private:
   void adopt(const WorkerConfig& config);

@@ -33,7 +33,8 @@ Worker::Worker(SharedState& shared, Log& log, WorkerSockets sockets,
       streams_(loop_, forwarder_, stream_counters_, stream_log_) {
   for (WorkerSockets::Bound& bound : sockets.udp) {
     udp_.push_back(std::make_unique<UdpFrontend>(loop_, forwarder_, udp_counters_,
-                                                 std::move(bound.fd), bound.listen.address));
+                                                 std::move(bound.fd), bound.listen.address,
+                                                 std::move(bound.listen.proxy_from)));
   }
   loop_.set_turn_end([this] { return end_turn(); });
   adopt(*config);
@@ -91,6 +92,7 @@ WorkerReport Worker::make_report() const {
           .udp = udp_counters_,
           .streams = stream_counters_,
           .udp_unsent = udp_unsent(),
+          .udp_headers_refused = udp_headers_refused(),
           .waiting = forwarder_.waiting(),
           .pool = pool_.report(),
           .hedges_denied = exchanges_.hedges_denied()};
@@ -104,6 +106,12 @@ std::uint64_t Worker::udp_unsent() const {
   std::uint64_t unsent = 0;
   for (const auto& frontend : udp_) unsent += frontend->unsent().value();
   return unsent;
+}
+
+std::uint64_t Worker::udp_headers_refused() const {
+  std::uint64_t refused = 0;
+  for (const auto& frontend : udp_) refused += frontend->headers_refused().value();
+  return refused;
 }
 
 bool Worker::drained() const {

@@ -25,6 +25,7 @@ struct WorkerReport {
   TransportCounters udp;
   StreamCountersByTransport streams;
   std::uint64_t udp_unsent = 0;
+  std::uint64_t udp_headers_refused = 0;
   std::size_t waiting = 0;  // clients whose query waits for upstreams
   PoolReport pool;
   std::uint64_t hedges_denied = 0;  // late queries beyond hedge.budget

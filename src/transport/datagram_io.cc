@@ -11,7 +11,7 @@ constexpr std::size_t control_octets = CMSG_SPACE(sizeof(in6_pktinfo));
 constexpr std::size_t v4_in_v6_offset = 12;
 
 // Buffers a power of two apart would all compete for the same few places of the CPU's cache.
-constexpr std::size_t receive_stride = datagram_query_octets_max + 64;
+constexpr std::size_t stride_offset = 64;
 
 using Control = std::array<std::uint8_t, control_octets>;
 
@@ -67,7 +67,7 @@ struct DatagramSocket::Receiving {
   std::array<iovec, datagram_batch_max> vectors{};
   std::array<DatagramPath, datagram_batch_max> paths{};
   std::array<Control, datagram_batch_max> controls{};
-  std::array<std::array<std::uint8_t, receive_stride>, datagram_batch_max> buffers;
+  std::unique_ptr<std::uint8_t[]> buffers;
 };
 
 struct DatagramSocket::Sending {
@@ -79,10 +79,12 @@ struct DatagramSocket::Sending {
 };
 
 // The buffers are left uninitialised on purpose: a page is only taken when a datagram needs it.
-DatagramSocket::DatagramSocket(int fd, bool wildcard)
+DatagramSocket::DatagramSocket(int fd, bool wildcard, std::size_t octets_max)
     : fd_(fd), wildcard_(wildcard), receiving_(new Receiving), sending_(new Sending) {
+  const std::size_t stride = octets_max + stride_offset;
+  receiving_->buffers.reset(new std::uint8_t[stride * datagram_batch_max]);
   for (std::size_t at = 0; at < datagram_batch_max; ++at) {
-    receiving_->vectors[at] = {receiving_->buffers[at].data(), datagram_query_octets_max};
+    receiving_->vectors[at] = {receiving_->buffers.get() + at * stride, octets_max};
     msghdr& receive = receiving_->headers[at].msg_hdr;
     receive.msg_name = &receiving_->paths[at].peer;
     receive.msg_namelen = sizeof receiving_->paths[at].peer;
@@ -118,7 +120,8 @@ std::size_t DatagramSocket::receive_batch() {
 }
 
 std::span<const std::uint8_t> DatagramSocket::octets(std::size_t at) const {
-  return {receiving_->buffers[at].data(), receiving_->headers[at].msg_len};
+  return {static_cast<const std::uint8_t*>(receiving_->vectors[at].iov_base),
+          receiving_->headers[at].msg_len};
 }
 
 const DatagramPath& DatagramSocket::path(std::size_t at) const {

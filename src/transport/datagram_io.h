@@ -23,7 +23,8 @@ inline constexpr std::size_t datagram_query_octets_max = 2'048;
 class DatagramSocket {
  public:
   // wildcard: bound to no particular address, so each datagram says which one was asked.
-  DatagramSocket(int fd, bool wildcard);
+  // octets_max: of a datagram that comes; what is longer is cut.
+  DatagramSocket(int fd, bool wildcard, std::size_t octets_max = datagram_query_octets_max);
   ~DatagramSocket();
 
   // How many datagrams came; valid until the next call.

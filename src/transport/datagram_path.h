@@ -23,7 +23,10 @@ struct DatagramPath {
   // The client's address, 4 or 16 octets; valid as long as this object.
   std::span<const std::uint8_t> address() const {
     if (is_v4()) return {reinterpret_cast<const std::uint8_t*>(&peer.v4.sin_addr), 4};
-    return {reinterpret_cast<const std::uint8_t*>(&peer.v6.sin6_addr), 16};
+    const std::span<const std::uint8_t, 16> v6{peer.v6.sin6_addr.s6_addr};
+    // A socket for both families shows IPv4 like this; one host has one form.
+    if (IN6_IS_ADDR_V4MAPPED(&peer.v6.sin6_addr)) return v6.last<4>();
+    return v6;
   }
 };
 

@@ -248,4 +248,9 @@ ProxyHeader read_proxy_header(Octets octets) {
   return read_line({reinterpret_cast<const char*>(octets.data()), octets.size()});
 }
 
+ProxyHeader read_datagram_proxy_header(Octets octets) {
+  const ProxyHeader header = read_binary(octets);
+  return header.kind == Kind::incomplete ? malformed : header;
+}
+
 }  // namespace sotto

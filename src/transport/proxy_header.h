@@ -30,9 +30,12 @@ struct ProxyHeader {
 };
 
 // octets: what a connection began with, as far as it has come. At proxy_header_octets_max octets at
-// the latest it is decided. A datagram whose header is incomplete is malformed. LOCAL, and
+// the latest it is decided. LOCAL, and
 // addresses that are unknown or of Unix sockets, are local (section 2.2). A CRC32C that is there is
 // checked.
 ProxyHeader read_proxy_header(std::span<const std::uint8_t> octets);
+
+// octets: a whole datagram. The header is of version 2, and all there: never incomplete.
+ProxyHeader read_datagram_proxy_header(std::span<const std::uint8_t> octets);
 
 }  // namespace sotto

@@ -68,6 +68,7 @@ WorkerState counted_worker() {
   count_streams(report);
   report.waiting = ++value;
   report.hedges_denied = ++value;
+  report.udp_headers_refused = ++value;
   return state;
 }
 

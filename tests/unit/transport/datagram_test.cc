@@ -34,9 +34,12 @@ struct Client {
 class Server {
  public:
   explicit Server(const std::string& address)
-      : fd_(*open_listener(SocketKind::datagram, *SocketAddress::parse(address), true)),
+      : Server(address, *open_listener(SocketKind::datagram, *SocketAddress::parse(address), true),
+               datagram_query_octets_max) {}
+  Server(const std::string& address, UniqueFd fd, std::size_t octets_max)
+      : fd_(std::move(fd)),
         wildcard_(SocketAddress::parse(address)->ip.is_unspecified()),
-        socket_(fd_.get(), wildcard_) {
+        socket_(fd_.get(), wildcard_, octets_max) {
     if (wildcard_) {
       EXPECT_TRUE(request_asked_address(fd_.get(), SocketAddress::parse(address)->ip.is_v4()));
     }
@@ -126,6 +129,45 @@ TEST(DatagramSocket, WhatIsLongerThanAQueryIsCut) {
   ::poll(&watched, 1, 0);
   ASSERT_EQ(server.socket().receive_batch(), 1U);
   EXPECT_EQ(server.socket().octets(0).size(), datagram_query_octets_max);
+}
+
+TEST(DatagramSocket, HasAsMuchRoomAsItIsTold) {
+  constexpr std::size_t octets_max = 3'072;
+  Server server("127.0.0.1:0",
+                *open_listener(SocketKind::datagram, *SocketAddress::parse("127.0.0.1:0"), true),
+                octets_max);
+  const Client client({*IpAddress::parse("127.0.0.1"), server.port()});
+  for (std::size_t at = 0; at < datagram_batch_max; ++at) {
+    client.send(std::string(octets_max + at % 2, static_cast<char>('!' + at)));
+  }
+  ASSERT_EQ(server.socket().receive_batch(), datagram_batch_max);
+  for (std::size_t at = 0; at < datagram_batch_max; ++at) {
+    const auto octets = server.socket().octets(at);
+    EXPECT_EQ(std::string(octets.begin(), octets.end()),
+              std::string(octets_max, static_cast<char>('!' + at)));
+  }
+}
+
+// Such as a service manager may pass on: bound to [::] for both families.
+TEST(DatagramSocket, ASocketForBothFamiliesShowsIpv4AsSuch) {
+  UniqueFd both{::socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0)};
+  const int off = 0;
+  ASSERT_EQ(::setsockopt(both.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off), 0);
+  const KernelAddress any = to_kernel(*SocketAddress::parse("[::]:0"));
+  ASSERT_EQ(::bind(both.get(), any.data(), any.octets), 0);
+  Server server("[::]:0", std::move(both), datagram_query_octets_max);
+  const Client v4({*IpAddress::parse("127.0.0.77"), server.port()});
+  v4.send("v4");
+  EXPECT_EQ(server.echo(), 1U);
+  EXPECT_EQ(v4.receive(), "v4") << "from the address that was asked";
+  const auto address = server.socket().path(0).address();
+  EXPECT_EQ(std::vector<std::uint8_t>(address.begin(), address.end()),
+            (std::vector<std::uint8_t>{127, 0, 0, 1}));
+  const Client v6({*IpAddress::parse("::1"), server.port()});
+  v6.send("v6");
+  EXPECT_EQ(server.echo(), 1U);
+  EXPECT_EQ(v6.receive(), "v6");
+  EXPECT_EQ(server.socket().path(0).address().size(), 16U);
 }
 
 TEST(OpenListener, ASecondProcessCannotShareThePortButASecondWorkerCan) {

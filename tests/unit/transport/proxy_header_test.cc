@@ -9,6 +9,7 @@ namespace sotto {
 namespace {
 
 using Kind = ProxyHeader::Kind;
+using Octets = std::span<const std::uint8_t>;
 using namespace std::string_literals;
 
 ProxyHeader read(std::string_view octets) {
@@ -169,7 +170,23 @@ TEST(ProxyHeader, ReadsBinaryHeaders) {
        Kind::proxied, "192.0.2.1:4660"},
       {"a sum", with_sum(0x21, 0x11, v4, 0xC762'EEEF), Kind::proxied, "192.0.2.1:4660"},
   };
-  for (const Row& row : rows) check(row);
+  for (const Row& row : rows) {
+    check(row);
+    const std::string query = row.octets + "a query";
+    const Octets octets(reinterpret_cast<const std::uint8_t*>(query.data()), query.size());
+    EXPECT_EQ(read_datagram_proxy_header(octets).kind, row.kind) << row.why;
+    EXPECT_EQ(read_datagram_proxy_header(octets).octets, row.octets.size()) << row.why;
+    for (std::size_t cut = 0; cut < row.octets.size(); ++cut) {
+      EXPECT_EQ(read_datagram_proxy_header(octets.first(cut)).kind, Kind::malformed) << row.why;
+    }
+  }
+}
+
+TEST(ProxyHeader, DatagramsHaveNoLines) {
+  const std::string line = "PROXY UNKNOWN\r\n";
+  const Octets octets(reinterpret_cast<const std::uint8_t*>(line.data()), line.size());
+  EXPECT_EQ(read_proxy_header(octets).kind, Kind::local);
+  EXPECT_EQ(read_datagram_proxy_header(octets).kind, Kind::malformed);
 }
 
 TEST(ProxyHeader, RefusesOtherBinaryHeaders) {
