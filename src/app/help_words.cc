@@ -138,10 +138,12 @@ std::vector<HelpRow> example_rows() {
 }
 
 std::vector<HelpRow> query_example_rows() {
-  return {{"sotto query example.com AAAA", "Ask sotto where it listens by default."},
-          {"sotto query @[::1]:5053 example.com MX --tcp --dnssec", "Over TCP, with signatures."},
-          {"sotto query @tls://9.9.9.9#dns.quad9.net example.com",
-           "Over TLS, past sotto, to compare."}};
+  return {
+      {"sotto query example.com AAAA", "Ask sotto where it listens by default."},
+      {"sotto query @[::1]:5053 example.com MX --tcp --dnssec", "Over TCP, with signatures."},
+      {"sotto query @tls://9.9.9.9#dns.quad9.net example.com", "Over TLS, past sotto, to compare."},
+      {"sotto query @https://127.0.0.1:8443/dns-query#dns.example example.com",
+       "Over HTTPS, to see what browsers get."}};
 }
 
 std::vector<HelpRow> cache_example_rows() {

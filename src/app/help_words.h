@@ -41,10 +41,9 @@ inline constexpr std::string_view upstreams_words_help =
 
 inline constexpr std::string_view query_words_help =
     "SERVER is an address with or without a port (@127.0.0.1, @[::1]:5053), @tcp://ADDRESS[:PORT], "
-    "@tls://ADDRESS[:853][#AUTH-NAME] or a provider's name (@quad9). Without one, the first "
-    "address "
-    "of SOTTO_LISTEN is asked, or 127.0.0.1:5053, where sotto listens by default. TYPE is a name "
-    "or "
-    "TYPE65280; A by default.";
+    "@tls://ADDRESS[:853][#AUTH-NAME], @https://HOST-OR-ADDRESS[:443][/dns-query][#AUTH-NAME] or "
+    "a provider's name (@quad9). The address of a HOST is asked of this host's own resolver. "
+    "Without SERVER, the first address of SOTTO_LISTEN is asked, or 127.0.0.1:5053, where sotto "
+    "listens by default. TYPE is a name or TYPE65280; A by default.";
 
 }  // namespace sotto

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
+#include "app/query/https_exchange.h"
 #include "app/query/query_message.h"
 #include "app/query/socket_io.h"
+#include "app/text.h"
 #include "dns/framing.h"
 #include "dns/wire.h"
 #include "transport/tls_engine.h"
@@ -45,6 +48,54 @@ void fill(StreamFramer& framer, std::span<const std::uint8_t> octets) {
   framer.filled(octets.size());
 }
 
+// What is spoken over TLS. No I/O.
+class Talk {
+ public:
+  virtual ~Talk() = default;
+  // What is to leave now.
+  virtual std::vector<std::uint8_t> output() = 0;
+  // True once the query is answered; the error says why it never will be.
+  virtual OrText<bool> receive(std::span<const std::uint8_t> octets, QueryResult& result) = 0;
+};
+
+class DnsTalk final : public Talk {
+ public:
+  explicit DnsTalk(std::span<const std::uint8_t> query) : query_(query), output_(framed(query)) {}
+  std::vector<std::uint8_t> output() override { return std::exchange(output_, {}); }
+  OrText<bool> receive(std::span<const std::uint8_t> octets, QueryResult& result) override {
+    fill(framer_, octets);
+    return take_answer(framer_, query_, result);
+  }
+
+ private:
+  std::span<const std::uint8_t> query_;
+  std::vector<std::uint8_t> output_;
+  StreamFramer framer_;
+};
+
+class HttpsTalk final : public Talk {
+ public:
+  HttpsTalk(HttpsExchange::Question question, std::span<const std::uint8_t> query)
+      : query_(query), exchange_(std::move(question)) {}
+  std::vector<std::uint8_t> output() override { return exchange_.output(); }
+  OrText<bool> receive(std::span<const std::uint8_t> octets, QueryResult& result) override {
+    exchange_.receive(octets);
+    if (!exchange_.done()) return false;
+    if (std::string fault = exchange_.fault(); !fault.empty()) return Failure(std::move(fault));
+    result.message = exchange_.message();
+    if (!answers(result.message, query_)) {
+      return Failure("the response does not answer the query");
+    }
+    const std::string& cache_control = exchange_.cache_control();
+    if (!cache_control.empty()) result.notes.push_back("cache-control: " + escaped(cache_control));
+    return true;
+  }
+
+ private:
+  std::span<const std::uint8_t> query_;
+  HttpsExchange exchange_;
+};
+
 // TLS over a socket until the query is answered.
 class TlsExchange {
  public:
@@ -52,9 +103,10 @@ class TlsExchange {
       : socket_(socket), engine_(engine), deadline_(deadline) {}
 
   OrText<void> handshake();
-  Answer ask(std::span<const std::uint8_t> query);
+  Answer ask(Talk& talk);
 
  private:
+  OrText<void> say(Talk& talk);
   OrText<void> flush();
   OrText<void> receive();
 
@@ -94,17 +146,22 @@ OrText<void> TlsExchange::handshake() {
   }
 }
 
-Answer TlsExchange::ask(std::span<const std::uint8_t> query) {
+OrText<void> TlsExchange::say(Talk& talk) {
+  const auto octets = talk.output();
+  if (octets.empty()) return {};
+  engine_.write(octets);
+  return flush();
+}
+
+Answer TlsExchange::ask(Talk& talk) {
   QueryResult result;
   result.tls = engine_.description();
-  engine_.write(framed(query));
-  if (auto sent = flush(); !sent) return Failure(sent.error());
-  StreamFramer framer;
   std::vector<std::uint8_t> buffer(read_octets);
   for (;;) {  // as above
     while (const std::size_t count = engine_.read(buffer)) {
-      fill(framer, std::span(buffer).first(count));
-      if (!take_answer(framer, query, result)) continue;
+      const auto answered = talk.receive(std::span(buffer).first(count), result);
+      if (!answered) return Failure(answered.error());
+      if (!*answered) continue;
       engine_.close();
       static_cast<void>(flush());
       return result;
@@ -115,8 +172,27 @@ Answer TlsExchange::ask(std::span<const std::uint8_t> query) {
     if (engine_.state() == TlsEngine::State::closed) {
       return Failure("the server closed the connection without an answer");
     }
+    if (auto said = say(talk); !said) return Failure(said.error());
     if (auto received = receive(); !received) return Failure(received.error());
   }
+}
+
+// alpn: of what talk speaks.
+Answer ask_over_tls(const QueryServer& server, const std::string& ca_file, const char* alpn,
+                    Talk& talk, Instant deadline) {
+  auto trust = TlsTrust::load(ca_file);
+  if (!trust) {
+    return Failure("cannot read the certificate authorities" +
+                   (ca_file.empty() ? std::string(" of the system") : " in " + ca_file));
+  }
+  auto socket = QuerySocket::stream(server.endpoint, deadline);
+  if (!socket) return Failure(socket.error());
+  TlsTicketStore tickets;
+  const TlsPeerIdentity peer{server.endpoint, server.auth_name, {}, ca_file};
+  const auto engine = TlsEngine::client(*trust, peer, tickets, alpn);
+  TlsExchange exchange(*socket, *engine, deadline);
+  if (auto ready = exchange.handshake(); !ready) return Failure(ready.error());
+  return exchange.ask(talk);
 }
 
 }  // namespace
@@ -165,19 +241,18 @@ Answer query_tcp(const SocketAddress& server, std::span<const std::uint8_t> quer
 
 Answer query_tls(const QueryServer& server, const std::string& ca_file,
                  std::span<const std::uint8_t> query, Instant deadline) {
-  auto trust = TlsTrust::load(ca_file);
-  if (!trust) {
-    return Failure("cannot read the certificate authorities" +
-                   (ca_file.empty() ? std::string(" of the system") : " in " + ca_file));
-  }
-  auto socket = QuerySocket::stream(server.endpoint, deadline);
-  if (!socket) return Failure(socket.error());
-  TlsTicketStore tickets;
-  const TlsPeerIdentity peer{server.endpoint, server.auth_name, {}, ca_file};
-  const auto engine = TlsEngine::client(*trust, peer, tickets, "dot");
-  TlsExchange exchange(*socket, *engine, deadline);
-  if (auto ready = exchange.handshake(); !ready) return Failure(ready.error());
-  return exchange.ask(query);
+  DnsTalk talk(query);
+  return ask_over_tls(server, ca_file, "dot", talk, deadline);
+}
+
+Answer query_https(const QueryServer& server, bool get, const std::string& ca_file,
+                   std::span<const std::uint8_t> query, Instant deadline) {
+  HttpsTalk talk({.authority = server.authority,
+                  .path = server.path,
+                  .get = get,
+                  .body = {query.begin(), query.end()}},
+                 query);
+  return ask_over_tls(server, ca_file, "h2", talk, deadline);
 }
 
 }  // namespace sotto

@@ -30,5 +30,10 @@ tl::expected<QueryResult, std::string> query_tls(const QueryServer& server,
                                                  const std::string& ca_file,
                                                  std::span<const std::uint8_t> query,
                                                  Instant deadline);
+// get: else by POST. server.endpoint is what is connected to, whatever server.host says.
+tl::expected<QueryResult, std::string> query_https(const QueryServer& server, bool get,
+                                                   const std::string& ca_file,
+                                                   std::span<const std::uint8_t> query,
+                                                   Instant deadline);
 
 }  // namespace sotto

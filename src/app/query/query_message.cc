@@ -29,11 +29,12 @@ void put_opt(WireWriter& writer, std::span<std::uint8_t> buffer, bool dnssec,
   writer.put32(dnssec ? edns_do : 0);
   const std::size_t length_at = writer.position();
   writer.put16(0);
-  if (transport != QueryServer::Transport::udp) {
+  using Transport = QueryServer::Transport;
+  if (transport == Transport::tcp || transport == Transport::tls) {
     writer.put16(edns_option::keepalive);
     writer.put16(0);
   }
-  if (transport == QueryServer::Transport::tls) put_padding(writer);
+  if (transport == Transport::tls || transport == Transport::https) put_padding(writer);
   const std::size_t length = writer.position() - length_at - 2;
   store16(buffer.data() + length_at, static_cast<std::uint16_t>(length));
 }

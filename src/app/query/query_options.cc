@@ -6,6 +6,7 @@
 #include "app/config_error.h"
 #include "app/duration.h"
 #include "app/providers.h"
+#include "app/query/https_url.h"
 #include "app/query/record_types.h"
 #include "app/text.h"
 #include "app/upstream_url.h"
@@ -18,8 +19,9 @@ constexpr std::uint16_t dns_port = 53;
 constexpr std::string_view standard_server = "127.0.0.1:5053";  // where sotto listens by default
 constexpr std::chrono::milliseconds timeout_max{60'000};
 
-constexpr std::array<QueryFlag, 9> flags{{
+constexpr std::array<QueryFlag, 10> flags{{
     {"--tcp", "", &QueryWords::tcp, nullptr, "Ask over TCP instead of UDP."},
+    {"--get", "", &QueryWords::get, nullptr, "Ask over HTTPS by GET instead of POST."},
     {"--dnssec", "", &QueryWords::dnssec, nullptr, "Ask for DNSSEC records (DO)."},
     {"--cd", "", &QueryWords::checking_disabled, nullptr,
      "Ask for an answer that was not validated (CD)."},
@@ -58,6 +60,20 @@ std::string server_text(const Environment& environment) {
   return address ? reachable(*address).text() : std::string(standard_server);
 }
 
+tl::expected<QueryServer, std::string> parse_https_server(std::string_view text) {
+  auto target = parse_https(text);
+  if (!target) {
+    return Failure("@SERVER: " + complaint(target.error().what, text, target.error().suggestion));
+  }
+  return QueryServer{
+      .transport = QueryServer::Transport::https,
+      .endpoint = target->host.empty() ? reachable(target->endpoint) : target->endpoint,
+      .auth_name = target->auth_name,
+      .host = target->host,
+      .authority = target->authority,
+      .path = target->path};
+}
+
 tl::expected<void, std::string> read_words(const QueryWords& words, std::string& server,
                                            QueryOptions& options) {
   bool name_seen = false;
@@ -89,6 +105,7 @@ tl::expected<void, std::string> read_flags(const QueryWords& words, QueryOptions
   options.recursion_desired = !words.no_recursion;
   options.edns = !words.no_edns;
   options.brief = words.brief;
+  options.get = words.get;
   if (words.no_edns && words.dnssec) return Failure("--dnssec needs EDNS, leave --no-edns out");
   if (!words.qclass.empty()) {
     const auto qclass = class_from_text(words.qclass);
@@ -114,6 +131,7 @@ std::span<const QueryFlag> query_flags() {
 
 tl::expected<QueryServer, std::string> parse_query_server(std::string_view text) {
   const auto [scheme, host] = split_scheme(text);
+  if (scheme == "https") return parse_https_server(text);
   if (scheme == "tls" || find_provider(lower_case(text)) != nullptr) {
     const auto target = parse_upstream(text);
     if (!target) {
@@ -126,7 +144,8 @@ tl::expected<QueryServer, std::string> parse_query_server(std::string_view text)
     return QueryServer{QueryServer::Transport::tls, target->endpoints.front(), target->auth_name};
   }
   const std::string_view forms =
-      "write @127.0.0.1, @[::1]:5053, @tcp://ADDRESS[:PORT] or @tls://ADDRESS[:PORT][#AUTH-NAME]";
+      "write @127.0.0.1, @[::1]:5053, @tcp://ADDRESS[:PORT], @tls://ADDRESS[:PORT][#AUTH-NAME] or "
+      "@https://HOST[/PATH]";
   if (!scheme.empty() && scheme != "udp" && scheme != "tcp") {
     return Failure("@SERVER: " + complaint("unknown transport", text, forms));
   }
@@ -155,6 +174,9 @@ tl::expected<QueryOptions, std::string> parse_query_words(const QueryWords& word
   options.server = *parsed;
   if (words.tcp && options.server.transport == QueryServer::Transport::udp) {
     options.server.transport = QueryServer::Transport::tcp;
+  }
+  if (words.get && options.server.transport != QueryServer::Transport::https) {
+    return Failure("--get is for HTTPS, write @https://HOST[/PATH]");
   }
   const char* ca_file = environment("SOTTO_CA_FILE");
   options.ca_file = words.ca_file.empty() && ca_file != nullptr ? ca_file : words.ca_file;

@@ -25,6 +25,7 @@ struct QueryWords {
   bool no_recursion = false;
   bool no_edns = false;
   bool brief = false;
+  bool get = false;
   std::string qclass;
   std::string ca_file;
   std::string timeout;
@@ -41,10 +42,13 @@ struct QueryFlag {
 std::span<const QueryFlag> query_flags();
 
 struct QueryServer {
-  enum class Transport : std::uint8_t { udp, tcp, tls };
+  enum class Transport : std::uint8_t { udp, tcp, tls, https };
   Transport transport = Transport::udp;
   SocketAddress endpoint;
-  std::string auth_name;  // of TLS
+  std::string auth_name{};  // of TLS
+  std::string host{};       // of HTTPS: whose address is to be looked up; empty: that of endpoint
+  std::string authority{};  // of HTTPS, for `:authority`
+  std::string path{};       // of HTTPS
 };
 
 struct QueryOptions {
@@ -57,6 +61,7 @@ struct QueryOptions {
   bool recursion_desired = true;
   bool edns = true;
   bool brief = false;
+  bool get = false;  // over HTTPS: by GET instead of POST
   std::string ca_file;
   std::chrono::milliseconds timeout{5'000};
 };
@@ -66,8 +71,8 @@ struct QueryOptions {
 tl::expected<QueryOptions, std::string> parse_query_words(const QueryWords& words,
                                                           const Environment& environment);
 
-// "127.0.0.1", "[::1]:53", "tcp://…", "tls://ADDRESS[:853][#AUTH-NAME]", "cloudflare"; without the
-// @.
+// "127.0.0.1", "[::1]:53", "tcp://…", "tls://ADDRESS[:853][#AUTH-NAME]", "cloudflare",
+// "https://HOST-OR-ADDRESS[:443][/PATH][#AUTH-NAME]"; without the @.
 tl::expected<QueryServer, std::string> parse_query_server(std::string_view text);
 
 }  // namespace sotto

@@ -7,6 +7,7 @@
 #include "app/query/query_io.h"
 #include "app/query/query_message.h"
 #include "app/query/record_types.h"
+#include "app/query/socket_io.h"
 #include "app/text.h"
 #include "base/random.h"
 #include "transport/tls_credentials.h"
@@ -25,13 +26,17 @@ std::string_view transport_text(Transport transport) {
       return "TCP";
     case Transport::tls:
       return "TLS";
+    case Transport::https:
+      return "HTTPS";
   }
   return {};
 }
 
 tl::expected<QueryResult, std::string> ask_over(const QueryOptions& options, Transport transport,
                                                 Random& random, Instant deadline) {
-  const auto query = query_message(options, random.next16(), transport);
+  // RFC 8484 §4.1: ID 0, so that caches of HTTP find the same query again.
+  const std::uint16_t id = transport == Transport::https ? std::uint16_t{0} : random.next16();
+  const auto query = query_message(options, id, transport);
   switch (transport) {
     case Transport::udp:
       return query_udp(options.server.endpoint, query, deadline);
@@ -39,6 +44,8 @@ tl::expected<QueryResult, std::string> ask_over(const QueryOptions& options, Tra
       return query_tcp(options.server.endpoint, query, deadline);
     case Transport::tls:
       return query_tls(options.server, options.ca_file, query, deadline);
+    case Transport::https:
+      return query_https(options.server, options.get, options.ca_file, query, deadline);
   }
   return tl::unexpected<std::string>("no transport");
 }
@@ -62,14 +69,23 @@ std::string footer(const QueryOptions& options, Transport transport, const Query
 
 }  // namespace
 
-int run_query(const QueryOptions& options) {
-  if (options.server.transport == Transport::tls && !options.ca_file.empty() &&
+int run_query(const QueryOptions& asked) {
+  QueryOptions options = asked;
+  if (options.server.transport >= Transport::tls && !options.ca_file.empty() &&
       !TlsTrust::load(options.ca_file)) {
     std::fprintf(stderr, "sotto: %s\n",
                  complaint("no certificate can be read from the CA file", options.ca_file,
                            "it must hold certificates in PEM form")
                      .c_str());
     return 2;
+  }
+  if (!options.server.host.empty()) {
+    const auto address = look_up(options.server.host);
+    if (!address) {
+      std::fprintf(stderr, "sotto: %s\n", address.error().c_str());
+      return 1;
+    }
+    options.server.endpoint.ip = *address;
   }
   Random random;
   const Instant begin = monotonic_now();

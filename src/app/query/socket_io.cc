@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -21,6 +22,19 @@ bool try_again() {
 }
 
 }  // namespace
+
+OrText<IpAddress> look_up(const std::string& host) {
+  addrinfo wanted{};
+  wanted.ai_socktype = SOCK_STREAM;
+  wanted.ai_flags = AI_ADDRCONFIG;
+  addrinfo* found = nullptr;
+  if (const int code = ::getaddrinfo(host.c_str(), nullptr, &wanted, &found); code != 0) {
+    return Failure("no address of " + host + ": " + ::gai_strerror(code));
+  }
+  const IpAddress address = from_kernel(found->ai_addr).ip;
+  ::freeaddrinfo(found);
+  return address;
+}
 
 OrText<QuerySocket> QuerySocket::datagram(const SocketAddress& server) {
   auto fd = begin_connect(SocketKind::datagram, server);

@@ -17,6 +17,9 @@ namespace sotto {
 template <class T>
 using OrText = tl::expected<T, std::string>;
 
+// Asks this host's own resolver for an address of the host, which takes as long as that is patient.
+OrText<IpAddress> look_up(const std::string& host);
+
 class QuerySocket {
  public:
   // Connected; a stream's connection is awaited.

@@ -37,6 +37,7 @@ TEST(QueryOptions, ServersComeInManyForms) {
       {"TCP://192.0.2.1:54", Transport::tcp, "192.0.2.1:54", ""},
       {"tls://192.0.2.1", Transport::tls, "192.0.2.1:853", ""},
       {"tls://192.0.2.1:54#dns.example", Transport::tls, "192.0.2.1:54", "dns.example"},
+      {"https://192.0.2.1:54/q#dns.example", Transport::https, "192.0.2.1:54", "dns.example"},
       {"quad9", Transport::tls, "9.9.9.9:853", "dns.quad9.net"},
       {"0.0.0.0:54", Transport::udp, "127.0.0.1:54", ""},
   };
@@ -91,10 +92,13 @@ TEST(QueryOptions, FaultsAreOneLine) {
        "@tls://ADDRESS#dns.google"},
       {{"@host\x1b", "a"},
        "@SERVER: not an address (\"host\\x1b\"); write @127.0.0.1, @[::1]:5053, "
-       "@tcp://ADDRESS[:PORT] or @tls://ADDRESS[:PORT][#AUTH-NAME]"},
+       "@tcp://ADDRESS[:PORT], @tls://ADDRESS[:PORT][#AUTH-NAME] or @https://HOST[/PATH]"},
+      {{"@https://a b", "a"},
+       "@SERVER: neither a host nor an IP address and port (\"https://a b\"); write "
+       "https://ADDRESS[:PORT][/PATH][#AUTH-NAME] or https://HOST[/PATH]"},
       {{"@ftp://127.0.0.1", "a"},
        "@SERVER: unknown transport (\"ftp://127.0.0.1\"); write @127.0.0.1, @[::1]:5053, "
-       "@tcp://ADDRESS[:PORT] or @tls://ADDRESS[:PORT][#AUTH-NAME]"},
+       "@tcp://ADDRESS[:PORT], @tls://ADDRESS[:PORT][#AUTH-NAME] or @https://HOST[/PATH]"},
   };
   for (const Case& c : cases) {
     const auto options = parse_query_words(words_of(c.words), environment({}));
@@ -102,6 +106,10 @@ TEST(QueryOptions, FaultsAreOneLine) {
     EXPECT_EQ(options.error(), c.fault);
   }
   QueryWords words = words_of({"a"});
+  words.get = true;
+  EXPECT_EQ(parse_query_words(words, environment({})).error(),
+            "--get is for HTTPS, write @https://HOST[/PATH]");
+  words.get = false;
   for (const char* text : {"5", "0s", "61s", "soon"}) {
     words.timeout = text;
     EXPECT_EQ(parse_query_words(words, environment({})).error(),
