@@ -47,7 +47,7 @@ BENCHMARK_CAPTURE(registrable_name_of, many_labels, many_labels());
 
 BENCHMARK_CAPTURE(special_names, ordinary, SpecialNames(), "www.example.com.");
 BENCHMARK_CAPTURE(special_names, reverse, SpecialNames(), "1.2.0.198.in-addr.arpa.");
-BENCHMARK_CAPTURE(special_names, ordinary_designated, with_designated(), "www.example.com.");
+BENCHMARK_CAPTURE(special_names, ordinary_designated, with_designated(), "cdn.example.com.au.");
 // As long as the designated name, so that it is compared.
 BENCHMARK_CAPTURE(special_names, same_length_designated, with_designated(), "www.example.com.");
 BENCHMARK_CAPTURE(special_names, itself, with_designated(), "dns.example.net.");
