@@ -96,24 +96,24 @@ std::optional<Name> resolver_name(std::string_view text) {
 }
 
 std::optional<Name> designated_name(const Config::Discovery& discovery,
-                                    const std::vector<CertificateNames>& certificates) {
+                                    const std::vector<ServerCertificate>& certificates) {
   if (discovery.name != discovery_name_auto) return resolver_name(discovery.name);
   if (certificates.empty()) return std::nullopt;
-  for (const std::string& name : certificates.front().dns) {
+  for (const std::string& name : certificates.front().dns_names) {
     if (const auto usable = resolver_name(name)) return usable;
   }
   return std::nullopt;
 }
 
-const CertificateNames* certificate_of(const Name& name,
-                                       const std::vector<CertificateNames>& certificates) {
+const ServerCertificate* certificate_of(const Name& name,
+                                        const std::vector<ServerCertificate>& certificates) {
   const std::string wanted = without_dot(name_to_text(name.octets()));
   const std::size_t dot = wanted.find('.');  // a wildcard stands for one label, RFC 6125 §6.4.3
   const std::string wildcard = dot == std::string::npos ? wanted : "*" + wanted.substr(dot);
-  for (const CertificateNames& certificate : certificates) {
-    for (const std::string& proven : certificate.dns) {
-      const std::string lower = without_dot(lower_case(proven));
-      if (lower == wanted || lower == wildcard) return &certificate;
+  for (const std::string& proven : {wanted, wildcard}) {
+    for (const ServerCertificate& certificate : certificates) {
+      const auto& names = certificate.dns_names;  // in lower case
+      if (std::find(names.begin(), names.end(), proven) != names.end()) return &certificate;
     }
   }
   return nullptr;

@@ -11,14 +11,9 @@
 #include "app/config.h"
 #include "policy/designated_resolver.h"
 #include "transport/address.h"
+#include "transport/tls_server_credentials.h"
 
 namespace sotto {
-
-// What a certificate proves.
-struct CertificateNames {
-  std::vector<std::string> dns;  // as they stand in it, the first first
-  std::vector<IpAddress> addresses;
-};
 
 // text as the name of a resolver, in lower case; nothing if clients could not ask for it or no
 // certificate could prove it: not a host name, a wildcard, an address, localhost, or too long.
@@ -27,11 +22,12 @@ std::optional<Name> resolver_name(std::string_view text);
 // The name to announce: the configured one, or for "auto" the first of the first certificate that
 // is one.
 std::optional<Name> designated_name(const Config::Discovery& discovery,
-                                    const std::vector<CertificateNames>& certificates);
+                                    const std::vector<ServerCertificate>& certificates);
 
-// The first certificate that proves the name, by a wildcard too; null: none does.
-const CertificateNames* certificate_of(const Name& name,
-                                       const std::vector<CertificateNames>& certificates);
+// The certificate that is shown to clients who ask for the name, if it proves that: the first that
+// has it, or else a wildcard for it. Null: none does.
+const ServerCertificate* certificate_of(const Name& name,
+                                        const std::vector<ServerCertificate>& certificates);
 
 // The listeners that clients without a certificate can use, one endpoint for each transport; DoT
 // first, as it costs both ends less. Without a name. The first listener of a transport gives its

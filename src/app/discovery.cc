@@ -16,7 +16,7 @@ std::string text_of(const std::vector<IpAddress>& addresses) {
 }  // namespace
 
 bool Discovery::refresh(const Config::Discovery& discovery, const Config::Listen& listen,
-                        const std::vector<CertificateNames>& certificates,
+                        const std::vector<ServerCertificate>& certificates,
                         const std::vector<IpAddress>& host) {
   Designation wanted;
   if (!discovery.name.empty()) wanted = designated_endpoints(discovery, listen, host);
@@ -53,9 +53,9 @@ void Discovery::tell_of_name(bool is_missing) {
 
 // RFC 9462 §4.2: clients that verify discovery want the address they know the resolver by in its
 // certificate; all want the name.
-void Discovery::tell_of_certificate(const std::vector<CertificateNames>& certificates) {
+void Discovery::tell_of_certificate(const std::vector<ServerCertificate>& certificates) {
   std::string unproven;
-  const CertificateNames* certificate = certificate_of(designation_.name, certificates);
+  const ServerCertificate* certificate = certificate_of(designation_.name, certificates);
   const bool has_name = certificate != nullptr;
   if (resolver_ && !has_name) unproven = name_to_text(designation_.name.octets());
   if (resolver_ && has_name) {

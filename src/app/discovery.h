@@ -19,7 +19,7 @@ class Discovery {
   // Makes it anew; false: nothing has changed. listen: in force. certificates: those shown, in the
   // order of server_tls. host: this host's addresses. What is wrong is logged when it becomes so.
   bool refresh(const Config::Discovery& discovery, const Config::Listen& listen,
-               const std::vector<CertificateNames>& certificates,
+               const std::vector<ServerCertificate>& certificates,
                const std::vector<IpAddress>& host);
 
   // Null: nothing is announced.
@@ -27,7 +27,7 @@ class Discovery {
 
  private:
   void tell_of_name(bool is_missing);
-  void tell_of_certificate(const std::vector<CertificateNames>& certificates);
+  void tell_of_certificate(const std::vector<ServerCertificate>& certificates);
 
   Log& log_;
   Designation designation_;  // that resolver_ was made of

@@ -118,14 +118,19 @@ std::string certificate_text(gnutls_x509_crt_t certificate) {
   return text + " to " + date(gnutls_x509_crt_get_expiration_time(certificate)) + ")";
 }
 
-std::string AlternativeName::text() const {
+std::optional<IpAddress> AlternativeName::address() const {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(octets.data());
   if (type == GNUTLS_SAN_IPADDRESS && octets.size() == 4) {
-    return IpAddress::v4(std::span<const std::uint8_t, 4>(bytes, 4)).text();
+    return IpAddress::v4(std::span<const std::uint8_t, 4>(bytes, 4));
   }
   if (type == GNUTLS_SAN_IPADDRESS && octets.size() == 16) {
-    return IpAddress::v6(std::span<const std::uint8_t, 16>(bytes, 16)).text();
+    return IpAddress::v6(std::span<const std::uint8_t, 16>(bytes, 16));
   }
+  return std::nullopt;
+}
+
+std::string AlternativeName::text() const {
+  if (const auto ip = address()) return ip->text();
   return escape_for_log(octets, name_octets_logged_max);
 }
 

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "transport/address.h"
 #include "transport/tls_gnutls.h"
 
 namespace sotto {
@@ -41,7 +42,8 @@ struct AlternativeName {
   unsigned type;  // gnutls_x509_subject_alt_name_t
   std::string octets;
 
-  std::string text() const;  // for the log
+  std::optional<IpAddress> address() const;  // if it is one
+  std::string text() const;                  // for the log
 };
 std::vector<AlternativeName> alternative_names(gnutls_x509_crt_t certificate);
 

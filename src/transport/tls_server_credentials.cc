@@ -156,6 +156,7 @@ ServerCertificate described(const std::string& file, const Certificates& certifi
   shown.file = file;
   for (const AlternativeName& name : alternative_names(certificates.front().get())) {
     if (name.type == GNUTLS_SAN_DNSNAME) shown.dns_names.push_back(lower(name.octets));
+    if (const auto address = name.address()) shown.addresses.push_back(*address);
   }
   shown.expires = std::chrono::system_clock::from_time_t(
       gnutls_x509_crt_get_expiration_time(certificates.front().get()));

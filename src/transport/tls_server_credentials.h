@@ -15,6 +15,8 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "transport/address.h"
+
 namespace sotto {
 
 // PEM files that belong together.
@@ -56,6 +58,7 @@ class TlsTicketKey {
 struct ServerCertificate {
   std::string file;
   std::vector<std::string> dns_names;  // of its SubjectAltName, in that order, in lower case
+  std::vector<IpAddress> addresses;    // likewise
   std::chrono::system_clock::time_point expires;
   std::string fingerprint;  // 32 octets, of the whole chain
   friend bool operator==(const ServerCertificate&, const ServerCertificate&) = default;

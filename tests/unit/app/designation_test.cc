@@ -19,6 +19,12 @@ std::vector<IpAddress> ips(const std::vector<const char*>& texts) {
   return addresses;
 }
 
+ServerCertificate certificate(const std::vector<std::string>& names) {
+  ServerCertificate certificate;
+  certificate.dns_names = names;
+  return certificate;
+}
+
 std::string said(const Designation& designation) {
   std::string text;
   for (const Designation::Endpoint& endpoint : designation.endpoints) {
@@ -31,7 +37,7 @@ std::string said(const Designation& designation) {
 }
 
 std::string name_of(const Config::Discovery& discovery,
-                    const std::vector<CertificateNames>& certificates) {
+                    const std::vector<ServerCertificate>& certificates) {
   const auto name = designated_name(discovery, certificates);
   return name ? name_to_text(name->octets()) : "none";
 }
@@ -54,26 +60,27 @@ TEST(Designation, NamesThatClientsCanAskForAndCertificatesProve) {
 }
 
 TEST(Designation, AutoIsTheFirstHostNameOfTheFirstCertificate) {
-  const std::vector<CertificateNames> certificates = {
-      {.dns = {"*.example", "localhost", "Dns.Example", "other.example"}, .addresses = {}},
-      {.dns = {"second.example"}, .addresses = {}}};
+  const std::vector<ServerCertificate> certificates = {
+      certificate({"*.example", "localhost", "dns.example", "other.example"}),
+      certificate({"second.example"})};
   EXPECT_EQ(name_of({}, certificates), "dns.example.");
   EXPECT_EQ(name_of({.name = "own.example", .addresses = {}}, certificates), "own.example.");
   EXPECT_EQ(name_of({}, {}), "none");
-  EXPECT_EQ(name_of({}, {{.dns = {}, .addresses = ips({"192.0.2.1"})}, certificates[1]}), "none");
+  EXPECT_EQ(name_of({}, {certificate({}), certificates[1]}), "none");
 }
 
 TEST(Designation, CertificateThatProvesTheName) {
-  const std::vector<CertificateNames> certificates = {
-      {.dns = {"dns.example"}, .addresses = {}},
-      {.dns = {"*.Wild.example", "WILD.example"}, .addresses = {}}};
+  const std::vector<ServerCertificate> certificates = {
+      certificate({"dns.example"}), certificate({"*.wild.example", "wild.example"}),
+      certificate({"exact.wild.example"})};
   const auto at = [&](const char* name) {
-    const CertificateNames* found = certificate_of(*resolver_name(name), certificates);
+    const ServerCertificate* found = certificate_of(*resolver_name(name), certificates);
     return found == nullptr ? -1 : static_cast<int>(found - certificates.data());
   };
   EXPECT_EQ(at("dns.example"), 0);
   EXPECT_EQ(at("dns.wild.example"), 1);
   EXPECT_EQ(at("wild.example"), 1);
+  EXPECT_EQ(at("exact.wild.example"), 2) << "goes before a wildcard";
   EXPECT_EQ(at("a.b.wild.example"), -1) << "one label";
   EXPECT_EQ(at("example"), -1);
 }

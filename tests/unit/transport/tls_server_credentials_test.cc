@@ -24,7 +24,8 @@ struct Files {
   TempDirectory directory;
   TestIdentity root{{.common_name = "Root", .authority = true}};
   TestIdentity one{{.dns_names = {"One.example", "*.one.example"}}, &root};
-  TestIdentity two{{.dns_names = {"two.example"}}, &root};
+  TestIdentity two{{.dns_names = {"two.example"}, .ip_addresses = {"192.0.2.1", "2001:db8::1"}},
+                   &root};
 
   CertificatePair pair(const std::string& name, const TestIdentity& identity) const {
     return {directory.write(name + ".pem", identity.pem()),
@@ -50,6 +51,9 @@ TEST(TlsServerCredentials, Load) {
   EXPECT_EQ(certificates[0].file, chain);
   EXPECT_EQ(certificates[0].dns_names, (std::vector<std::string>{"one.example", "*.one.example"}));
   EXPECT_EQ(certificates[1].dns_names, std::vector<std::string>{"two.example"});
+  EXPECT_TRUE(certificates[0].addresses.empty());
+  EXPECT_EQ(certificates[1].addresses, (std::vector<IpAddress>{*IpAddress::parse("192.0.2.1"),
+                                                               *IpAddress::parse("2001:db8::1")}));
   EXPECT_EQ(certificates[1].fingerprint.size(), 32U);
   EXPECT_NE(certificates[0].fingerprint, certificates[1].fingerprint);
   EXPECT_GT(certificates[0].expires, wall_now() + std::chrono::hours{23});
