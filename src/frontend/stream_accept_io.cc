@@ -151,11 +151,11 @@ bool StreamFrontend::advance_opening(Connection& connection) {
 }
 
 void StreamFrontend::resume_delayed() {
-  // What is put off again goes to the end, behind those of this round.
-  for (std::size_t count = delayed_.size();
-       count > 0 && handshake_steps_ < handshake_steps_per_turn; --count) {
-    const ConnectionId id = delayed_.front();
-    delayed_.pop_front();
+  // The newest first: when there are more than can be done, the oldest have given up, or were never
+  // meant to be done.
+  while (!delayed_.empty() && handshake_steps_ < handshake_steps_per_turn) {
+    const ConnectionId id = delayed_.back();
+    delayed_.pop_back();
     on_readable(id);
   }
 }

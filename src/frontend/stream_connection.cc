@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "dns/wire.h"
 #include "transport/tls_reason.h"
 
 namespace sotto {
@@ -12,6 +13,15 @@ namespace {
 
 // A client that is not there any more is no failure of ours, and names no error of GnuTLS.
 constexpr const char* left_reason = "the client closed the connection during the handshake";
+
+// RFC 8446 §5.1: type, version, length. What is too long is left to the engine to refuse.
+bool is_whole_record(std::span<const std::uint8_t> octets) {
+  constexpr std::size_t header_octets = 5;
+  constexpr std::size_t longest = 16'384;
+  if (octets.size() < header_octets) return false;
+  const std::size_t length = load16(&octets[3]);
+  return length > longest || octets.size() - header_octets >= length;
+}
 
 }  // namespace
 
@@ -73,20 +83,33 @@ void StreamConnection::receive_behind_header(std::span<const std::uint8_t> octet
   }
 }
 
-// The engine is made when the client says something: who only connects costs next to nothing.
 void StreamConnection::receive_tls(std::span<const std::uint8_t> octets,
                                    std::span<std::uint8_t> scratch) {
-  if (tls_ == nullptr) {
-    if (!starts_like_tls(octets.front())) {
-      fail(StreamFailure::not_tls, not_tls_reason(octets));
-      return;
-    }
-    tls_ = make_engine(spec_, tls_settings_);
-  }
+  if (tls_ == nullptr && !begin_handshake(octets)) return;
   std::ranges::copy(octets, tls_->input_space(octets.size()).begin());
   tls_->received(octets.size());
+  hello_ = OctetQueue{};
   if (phase_ == Phase::handshake && !finish_handshake()) return;
   decrypt(scratch);
+}
+
+// The engine is made when the client's first record is whole, as a handshake in progress takes some
+// 20 kB: who stalls before costs next to nothing. octets: of the engine, if the result is true.
+bool StreamConnection::begin_handshake(std::span<const std::uint8_t>& octets) {
+  if (!hello_.empty()) {
+    hello_.append(octets);
+    octets = hello_.octets();
+  }
+  if (!starts_like_tls(octets.front())) {
+    fail(StreamFailure::not_tls, not_tls_reason(octets));
+    return false;
+  }
+  if (!is_whole_record(octets)) {
+    if (hello_.empty()) hello_.append(octets);
+    return false;
+  }
+  tls_ = make_engine(spec_, tls_settings_);
+  return true;
 }
 
 // True once it is done.

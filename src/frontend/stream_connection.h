@@ -41,7 +41,7 @@ class StreamConnection {
   };
 
   // speaks_for_others: the peer must begin with a PROXY header. spec and tls outlive the
-  // connection; tls is looked at when the client's first octet of TLS has come.
+  // connection; tls is looked at when the client's first record has come.
   StreamConnection(const StreamListenerSpec& spec, const StreamTls& tls, bool speaks_for_others);
 
   // Octets of the client, in order, cut anywhere. scratch: to decrypt into, what it holds on entry
@@ -92,6 +92,7 @@ class StreamConnection {
   void pass_header(std::span<const std::uint8_t> octets, std::span<std::uint8_t> scratch);
   void receive_behind_header(std::span<const std::uint8_t> octets, std::span<std::uint8_t> scratch);
   void receive_tls(std::span<const std::uint8_t> octets, std::span<std::uint8_t> scratch);
+  bool begin_handshake(std::span<const std::uint8_t>& octets);
   bool finish_handshake();
   void decrypt(std::span<std::uint8_t> scratch);
   void open();
@@ -102,7 +103,8 @@ class StreamConnection {
   const StreamListenerSpec& spec_;
   const StreamTls& tls_settings_;
   std::unique_ptr<ProxyGate> gate_;           // until the first octets are known
-  std::unique_ptr<TlsEngine> tls_;            // from the first octet on; null: plaintext
+  OctetQueue hello_;                          // the client's first record while it is not whole
+  std::unique_ptr<TlsEngine> tls_;            // from then on; null: plaintext
   std::unique_ptr<StreamProtocol> protocol_;  // when open
   OctetQueue output_;                         // without TLS
   std::optional<SocketAddress> proxied_client_;

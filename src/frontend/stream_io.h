@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -144,11 +143,11 @@ class StreamFrontend final : public ResponseSink {
   bool stopping_ = false;
 
   SlotMap<Connection, struct StreamTag> connections_;
-  Connections opening_;               // by when they were accepted, oldest first
-  Connections by_age_;                // the others by when the last message came, oldest first
-  std::vector<ConnectionId> due_;     // for flush()
-  std::deque<ConnectionId> delayed_;  // readable, their handshake put off to a later turn
-  int handshake_steps_ = 0;           // in this turn
+  Connections opening_;                // by when they were accepted, oldest first
+  Connections by_age_;                 // the others by when the last message came, oldest first
+  std::vector<ConnectionId> due_;      // for flush()
+  std::vector<ConnectionId> delayed_;  // readable, their handshake put off to a later turn
+  int handshake_steps_ = 0;            // in this turn
 
   // One each for all connections, which own none.
   std::vector<std::uint8_t> received_;  // from the socket

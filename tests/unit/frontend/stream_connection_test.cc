@@ -97,6 +97,19 @@ TEST(StreamConnection, TakesAClientWithoutAlpnOrTickets) {
   EXPECT_EQ(pair.connection.identity(), "");
 }
 
+TEST(StreamConnection, AHelloThatIsNotWholeCostsNoEngine) {
+  DotPair pair;
+  const auto credentials = std::exchange(pair.tls.credentials, nullptr);  // no engine without it
+  pair.client->handshake();
+  const Octets hello = take_output(*pair.client);
+  pair.feed(Octets(hello.begin(), hello.end() - 1), single);
+  EXPECT_EQ(pair.connection.phase(), Phase::handshake);
+  EXPECT_TRUE(pair.connection.reads());
+  pair.tls.credentials = credentials;
+  pair.feed({hello.back()});
+  exchange(pair, whole);
+}
+
 // Cross-protocol attacks begin with a client that means to speak something else (RFC 7301 §3.2).
 TEST(StreamConnection, ADotListenerSpeaksNothingElse) {
   DotPair pair;
