@@ -6,7 +6,13 @@
 namespace sotto {
 
 tl::expected<std::optional<UniqueFd>, std::string> open_admin(
-    const std::optional<ListenAddress>& listen, Log& log) {
+    const std::optional<ListenAddress>& listen, std::vector<InheritedSocket>& inherited, Log& log) {
+  for (InheritedSocket& socket : inherited) {
+    if (socket.transport != admin_listener) continue;
+    log.info("admin.open", "listening for HTTP on a socket of the service manager",
+             {{"address", socket.address.text()}});
+    return std::move(socket.fd);
+  }
   if (!listen) {
     log.info("admin.off", "no metrics and no health over HTTP", {{"why", "switched off"}});
     return std::nullopt;

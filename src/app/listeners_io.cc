@@ -1,6 +1,7 @@
 #include <algorithm>
-#include <array>
+#include <cassert>
 #include <cerrno>
+#include <fcntl.h>
 #include <utility>
 
 #include "app/listeners.h"
@@ -36,38 +37,69 @@ tl::expected<void, std::string> open_for_all(const ListenAddress& listen, Socket
   return {};
 }
 
-// One kind of listener: what is configured, and where its sockets go.
-struct Transport {
-  std::string_view name;
-  SocketKind kind;
-  std::vector<ListenAddress> Config::Listen::*configured;
-  Member member;
-};
+Member member_of(const ListenTransport& transport) {
+  if (transport.http) return &WorkerSockets::https;
+  if (transport.encrypted) return &WorkerSockets::tls;
+  return transport.stream ? &WorkerSockets::tcp : &WorkerSockets::udp;
+}
 
-constexpr std::array<Transport, 4> transports{{
-    {"udp", SocketKind::datagram, &Config::Listen::udp, &WorkerSockets::udp},
-    {"tcp", SocketKind::stream, &Config::Listen::tcp, &WorkerSockets::tcp},
-    {"tls", SocketKind::stream, &Config::Listen::tls, &WorkerSockets::tls},
-    {"https", SocketKind::stream, &Config::Listen::https, &WorkerSockets::https},
-}};
+// The sockets of this transport, in the order of its addresses, for each worker a copy. How many
+// there are, none if it has no inherited ones.
+tl::expected<std::size_t, std::string> share_inherited(
+    const ListenTransport& transport, const Config& config,
+    const std::vector<InheritedSocket>& inherited, std::vector<WorkerSockets>& workers) {
+  const std::vector<ListenAddress>& addresses = config.listen.*transport.addresses;
+  std::size_t count = 0;
+  for (const InheritedSocket& socket : inherited) {
+    if (socket.transport != transport.name) continue;
+    const ListenAddress& listen = addresses.at(count++);
+    assert(listen.address == socket.address);
+    for (WorkerSockets& worker : workers) {
+      UniqueFd fd{::fcntl(socket.fd.get(), F_DUPFD_CLOEXEC, 0)};
+      if (!fd) return tl::unexpected("listen on " + listen.address.text() + ": out of descriptors");
+      (worker.*member_of(transport)).push_back({std::move(fd), listen});
+    }
+  }
+  return count;
+}
+
+tl::expected<void, std::string> open_transport(const ListenTransport& transport,
+                                               const Config& config,
+                                               const std::vector<InheritedSocket>& inherited,
+                                               std::vector<WorkerSockets>& workers, Log& log) {
+  const auto shared = share_inherited(transport, config, inherited, workers);
+  if (!shared) return tl::unexpected(shared.error());
+  if (*shared > 0) {
+    log.info("listen.inherited", "listening on sockets of the service manager instead",
+             {{"instead_of", "listen." + std::string(transport.name)}, {"sockets", *shared}});
+    return {};
+  }
+  const SocketKind kind = transport.stream ? SocketKind::stream : SocketKind::datagram;
+  for (const ListenAddress& listen : config.listen.*transport.addresses) {
+    auto opened = open_for_all(listen, kind, member_of(transport), workers, log);
+    if (!opened) return opened;
+  }
+  return {};
+}
 
 }  // namespace
 
-tl::expected<std::vector<WorkerSockets>, std::string> open_sockets(const Config& config, Log& log) {
+tl::expected<std::vector<WorkerSockets>, std::string> open_sockets(
+    const Config& config, const std::vector<InheritedSocket>& inherited, Log& log) {
   std::vector<WorkerSockets> workers(config.workers);
-  for (const Transport& transport : transports) {
-    for (const ListenAddress& listen : config.listen.*transport.configured) {
-      auto opened = open_for_all(listen, transport.kind, transport.member, workers, log);
-      if (!opened) return tl::unexpected(opened.error());
-    }
+  for (const ListenTransport& transport : listen_transports) {
+    auto opened = open_transport(transport, config, inherited, workers, log);
+    if (!opened) return tl::unexpected(opened.error());
   }
   const WorkerSockets& first = workers.front();
-  if (std::ranges::all_of(transports,
-                          [&](const Transport& one) { return (first.*one.member).empty(); })) {
+  const bool nothing = std::ranges::all_of(listen_transports, [&](const ListenTransport& one) {
+    return (first.*member_of(one)).empty();
+  });
+  if (nothing) {
     return tl::unexpected(std::string{"this host has none of the default addresses to listen on"});
   }
-  for (const Transport& transport : transports) {
-    for (const Bound& bound : first.*transport.member) {
+  for (const ListenTransport& transport : listen_transports) {
+    for (const Bound& bound : first.*member_of(transport)) {
       log.info("listen.open", "listening",
                {{"transport", transport.name}, {"address", bound.listen.address.text()}});
     }

@@ -11,6 +11,7 @@
 #include "app/config_source.h"
 #include "app/control.h"
 #include "app/help.h"
+#include "app/inherited_sockets.h"
 #include "app/listeners.h"
 #include "app/live_cache.h"
 #include "app/logging.h"
@@ -111,9 +112,16 @@ AdminSources sources_of(Server& server, std::function<std::vector<WorkerState>()
 
 }  // namespace
 
-int serve(const ConfigSource& source, const Environment& environment) {
+int serve(const ConfigSource& configured, const Environment& environment) {
   const auto started = wall_now();
   const Signals signals;
+  auto inherited = take_inherited_sockets();
+  if (!inherited) {
+    std::fprintf(stderr, "%s\n", inherited.error().c_str());
+    return exit_configuration;
+  }
+  ConfigSource source = configured;
+  source.use_inherited(addresses_of(*inherited));
   auto loaded = source.load();
   if (!loaded) {
     std::fputs(errors_text(loaded.error()).c_str(), stderr);
@@ -126,16 +134,17 @@ int serve(const ConfigSource& source, const Environment& environment) {
     log.error("control.failed", control_socket.error());
     return exit_failed;
   }
-  auto admin_socket = open_admin(loaded->config.listen.admin, log);
+  auto admin_socket = open_admin(loaded->config.listen.admin, *inherited, log);
   if (!admin_socket) {
     log.error("admin.failed", admin_socket.error());
     return exit_failed;
   }
-  auto sockets = open_sockets(loaded->config, log);
+  auto sockets = open_sockets(loaded->config, *inherited, log);
   if (!sockets) {
     log.error("listen.failed", sockets.error());
     return exit_failed;
   }
+  inherited->clear();
   log.info("started", version_text(),
            {{"workers", loaded->config.workers},
             {"upstreams", loaded->config.upstreams.size()},

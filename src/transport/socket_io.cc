@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <optional>
 #include <system_error>
@@ -156,6 +157,38 @@ tl::expected<UniqueFd, SystemError> open_listener(SocketKind kind, const SocketA
   }
   if (first) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
   return fd;
+}
+
+tl::expected<SocketAddress, std::string> adopt_listener(SocketKind kind, int fd) {
+  const auto option = [fd](int name) {
+    int value = -1;
+    socklen_t octets = sizeof value;
+    return ::getsockopt(fd, SOL_SOCKET, name, &value, &octets) == 0 ? value : -1;
+  };
+  const auto none = [](const char* why) { return tl::unexpected(std::string{why}); };
+  const bool stream = kind == SocketKind::stream;
+  const int family = option(SO_DOMAIN);
+  if (family != AF_INET && family != AF_INET6) return none("is not a socket of IPv4 or IPv6");
+  if (option(SO_TYPE) != (stream ? SOCK_STREAM : SOCK_DGRAM)) {
+    return none(stream ? "is no stream socket; write ListenStream="
+                       : "is no datagram socket; write ListenDatagram=");
+  }
+  if (stream && option(SO_ACCEPTCONN) != 1) return none("does not listen; write Accept=no");
+  KernelAddress bound;
+  bound.octets = sizeof bound.storage;
+  if (::getsockname(fd, bound.data(), &bound.octets) != 0) return none("has no address");
+  const SocketAddress address = from_kernel(bound.data());
+  if (address.port == 0) return none("is not bound to a port");
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+    return none("cannot be made non-blocking");
+  }
+  if (stream) {
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  } else {
+    enlarge_buffers(fd);
+  }
+  return address;
 }
 
 tl::expected<UniqueFd, SystemError> begin_connect(SocketKind kind, const SocketAddress& address,

@@ -60,6 +60,11 @@ enum class SocketKind { datagram, stream };
 tl::expected<UniqueFd, SystemError> open_listener(SocketKind kind, const SocketAddress& address,
                                                   bool first);
 
+// Makes a socket that somebody else opened what open_listener() makes, as far as that can still be;
+// its address, or why it is none, in words that follow "it ": "is not bound". fd stays the
+// caller's.
+tl::expected<SocketAddress, std::string> adopt_listener(SocketKind kind, int fd);
+
 // A non-blocking socket on its way to address: connected, or, for streams, in progress (wait until
 // writable, then ask connect_result()). Whatever local asks for is in force before anything leaves,
 // or it is an error that says what to do.

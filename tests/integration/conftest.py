@@ -135,27 +135,30 @@ class Starter:
         """Starts sotto with a configuration file and waits until it answers."""
         port = changes.pop("port", None) or new_port()
         env = changes.pop("env", None)
+        sockets = changes.pop("sockets", None)
         configuration = self.configuration(*upstreams, port=port, **changes)
         sotto = self.with_text("", port=port, start=False)
         sotto.configure(configuration)
-        return self.start(sotto, env)
+        return self.start(sotto, env, sockets)
 
     def with_text(self, text: str, *, port: int, start: bool = True) -> "Planned | Sotto":
         planned = Planned(self.directory, next(self._numbers), port)
         planned.config_file.write_text(text)
         return self.start(planned) if start else planned
 
-    def start(self, planned: "Planned", env: dict[str, str] | None = None) -> Sotto:
+    def start(self, planned: "Planned", env: dict[str, str] | None = None,
+              sockets: list | None = None) -> Sotto:
         return self.raw(["serve", "--config", str(planned.config_file)], port=planned.port,
-                        number=planned.number, env=env)
+                        number=planned.number, env=env, sockets=sockets)
 
     def raw(self, arguments: list[str], *, port: int, ready: bool = True, number: int | None = None,
-            env: dict[str, str] | None = None, address: str = "127.0.0.1") -> Sotto:
+            env: dict[str, str] | None = None, address: str = "127.0.0.1",
+            sockets: list | None = None) -> Sotto:
         """Starts sotto with these arguments."""
         if number is None:
             number = next(self._numbers)
         sotto = Sotto(self.directory, arguments, port=port, number=number, address=address,
-                      env=environment(**(env or {})))
+                      env=environment(**(env or {})), sockets=sockets)
         self.started.append(sotto)
         self._shown.append(sotto)
         if ready:

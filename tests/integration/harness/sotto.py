@@ -12,14 +12,15 @@ import subprocess
 import dns.message
 import dns.query
 
-from . import ports, wire
+from . import inherited, ports, wire
 from .clients import DatagramClient, LoadResult, StreamClient, load
 from .processes import SANITIZER_REPORT, Process
 from .waiting import PATIENCE
 
 # Nothing of the caller's environment may configure the sotto under test.
 _FOREIGN = ("SOTTO_LISTEN", "SOTTO_UPSTREAM", "SOTTO_BOOTSTRAP", "SOTTO_CA_FILE", "SOTTO_LOG_LEVEL",
-            "SOTTO_CONFIG", "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR")
+            "SOTTO_CONFIG", "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "LISTEN_PID", "LISTEN_FDS",
+            "LISTEN_FDNAMES")
 # Without this, root's sotto would take the control socket of one that runs on this machine.
 NO_RUNTIME_DIRECTORY = "/nonexistent"
 
@@ -50,26 +51,32 @@ def toml(configuration: dict, parent: str = "") -> str:
         if isinstance(value, dict):
             tables.append(f"[{parent}{key}]\n{toml(value, f'{parent}{key}.')}")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            tables += [f"[[{key}]]\n{toml(each)}" for each in value]
+            tables += [f"[[{parent}{key}]]\n{toml(each)}" for each in value]
         else:
             plain.append(f"{key} = {json.dumps(value)}")
     return "\n".join(plain + tables) + "\n"
 
 
 class Sotto(Process):
-    """A running sotto, listening on address:port over UDP and TCP unless configured otherwise."""
+    """A running sotto, listening on address:port over UDP and TCP unless configured otherwise.
+
+    sockets: passed on as a service manager does, each with its name."""
 
     def __init__(self, directory: pathlib.Path, arguments: list[str], *, port: int,
                  address: str = "127.0.0.1", env: dict[str, str] | None = None,
-                 number: int = 0):
+                 number: int = 0, sockets: list[tuple[str, socket.socket]] | None = None):
         env = env or environment()
         if env["RUNTIME_DIRECTORY"] == NO_RUNTIME_DIRECTORY:
             # Where systemd would have the control socket, one for each sotto.
             runtime = directory / f"run-{number}"
             runtime.mkdir(mode=0o700, exist_ok=True)
             env = {**env, "RUNTIME_DIRECTORY": str(runtime)}
-        super().__init__("sotto", [str(binary()), *arguments],
-                         directory / f"sotto-{number}.log", env=env, cwd=directory)
+        command, passed = [str(binary()), *arguments], ()
+        if sockets is not None:
+            command = inherited.command(sockets, command)
+            passed = tuple(each.fileno() for _name, each in sockets)
+        super().__init__("sotto", command, directory / f"sotto-{number}.log", env=env,
+                         cwd=directory, pass_fds=passed)
         self.control_socket = pathlib.Path(env["RUNTIME_DIRECTORY"]) / "control.socket"
         self.address = address
         self.port = port
