@@ -25,8 +25,9 @@ inline constexpr std::size_t http1_octets_max = 8'192;
 
 class DohStream final : public StreamProtocol {
  public:
-  // path: where DNS is served; both outlive the stream.
-  DohStream(std::string_view path, DohCounters& counters) : path_(path), counters_(counters) {}
+  // path: where DNS is served. room: see Http2Server. All outlive the stream.
+  DohStream(std::string_view path, DohCounters& counters, Http2FrameRoom* room = nullptr)
+      : path_(path), counters_(counters), http2_(room) {}
 
   void receive(std::span<const std::uint8_t> plaintext) override;
   std::optional<Query> next() override;

@@ -16,7 +16,10 @@ constexpr int opening_looked_at_max = 64;
 }  // namespace
 
 void StreamFrontend::add_listener(UniqueFd fd, StreamListenerSpec spec) {
-  spec.doh = &counters_.doh;
+  if (spec.transport == StreamTransport::https) {
+    spec.doh = &counters_.doh;
+    spec.frames = std::make_shared<Http2FrameRoom>();
+  }
   listeners_.push_back(
       std::make_unique<Listener>(Watch{loop_, std::move(fd)}, std::move(spec), false));
 }

@@ -37,7 +37,7 @@ std::unique_ptr<TlsEngine> make_engine(const StreamListenerSpec& spec, const Str
 std::unique_ptr<StreamProtocol> make_protocol(const StreamListenerSpec& spec) {
   if (spec.transport == StreamTransport::https) {
     assert(spec.doh != nullptr);
-    return std::make_unique<DohStream>(spec.path, *spec.doh);
+    return std::make_unique<DohStream>(spec.path, *spec.doh, spec.frames.get());
   }
   return std::make_unique<DnsStream>();
 }

@@ -10,6 +10,7 @@
 #include "frontend/stream_counters.h"
 #include "frontend/stream_protocol.h"
 #include "policy/networks.h"
+#include "transport/http2_server.h"
 #include "transport/tls_credentials.h"
 #include "transport/tls_engine.h"
 
@@ -17,11 +18,12 @@ namespace sotto {
 
 struct StreamListenerSpec {
   StreamTransport transport = StreamTransport::tcp;
-  std::vector<Network> proxy_from{};        // peers that send, and must send, a PROXY header
-  std::string client_ca{};                  // of client certificates; empty: none are asked for
-  bool client_certificate_required = true;  // false: a client may come without one
-  std::string path{};                       // of DoH
-  DohCounters* doh = nullptr;               // likewise; outlives all connections
+  std::vector<Network> proxy_from{};         // peers that send, and must send, a PROXY header
+  std::string client_ca{};                   // of client certificates; empty: none are asked for
+  bool client_certificate_required = true;   // false: a client may come without one
+  std::string path{};                        // of DoH
+  DohCounters* doh = nullptr;                // likewise; outlives all connections
+  std::shared_ptr<Http2FrameRoom> frames{};  // likewise; of all its connections
 };
 
 // What TLS connections are accepted with. Those that live keep what they began with.

@@ -46,7 +46,8 @@ std::string_view decimal(std::size_t number, std::span<char> buffer) {
 
 }  // namespace
 
-Http2Server::Http2Server() : session_(open_session()) {
+Http2Server::Http2Server(Http2FrameRoom* room) : room_(room), session_(open_session()) {
+  opening_ = false;
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, our_settings.data(), our_settings.size());
 }
 
@@ -123,6 +124,7 @@ void Http2Server::respond(std::uint32_t id, const HttpResponse& response) {
   submit(stream, fields.data(), fields.size());
 }
 
+// To the end: what nghttp2 has begun to put together must not wait in room_.
 void Http2Server::produce(OctetQueue& octets) {
   while (!silent_) {
     const std::uint8_t* data = nullptr;

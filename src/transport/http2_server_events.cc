@@ -1,6 +1,7 @@
 // What nghttp2 calls while it receives and sends, and how it is set up.
 #include <algorithm>
 #include <cassert>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <nghttp2/nghttp2.h>
@@ -142,11 +143,46 @@ struct Http2Server::Callbacks {
   }
 };
 
+// The C library's, but for the one large block of the start.
+struct Http2Server::Memory {
+  static constexpr std::size_t frame_payload_octets = 16'384;  // RFC 9113 §6.5.2, at least
+
+  static bool is_frame_room(const Http2Server& self, std::size_t octets) {
+    return self.opening_ && self.room_ != nullptr && octets > frame_payload_octets &&
+           octets <= self.room_->octets.size();
+  }
+  static void* allocate(std::size_t octets, void* user_data) {
+    const Http2Server& self = server(user_data);
+    return is_frame_room(self, octets) ? self.room_->octets.data() : std::malloc(octets);
+  }
+  static void release(void* block, void* user_data) {
+    const Http2Server& self = server(user_data);
+    if (self.room_ == nullptr || block != self.room_->octets.data()) std::free(block);
+  }
+  static void* allocate_zeros(std::size_t count, std::size_t octets, void*) {
+    return std::calloc(count, octets);
+  }
+  static void* resize(void* block, std::size_t octets, void* user_data) {
+    if (block == nullptr) return allocate(octets, user_data);
+    const Http2Server& self = server(user_data);
+    assert(self.room_ == nullptr || block != self.room_->octets.data());
+    return std::realloc(block, octets);
+  }
+  static Http2Server& server(void* user_data) { return *static_cast<Http2Server*>(user_data); }
+};
+
 nghttp2_session* Http2Server::open_session() {
   static const nghttp2_session_callbacks* const functions = Callbacks::functions();
   static const nghttp2_option* const options = Callbacks::options();
   nghttp2_session* session = nullptr;
-  if (nghttp2_session_server_new2(&session, functions, this, options) != 0) throw std::bad_alloc();
+  nghttp2_mem memory{.mem_user_data = this,
+                     .malloc = Memory::allocate,
+                     .free = Memory::release,
+                     .calloc = Memory::allocate_zeros,
+                     .realloc = Memory::resize};
+  if (nghttp2_session_server_new3(&session, functions, this, options, &memory) != 0) {
+    throw std::bad_alloc();
+  }
   return session;
 }
 

@@ -19,7 +19,7 @@ const Octets answer_message{0, 0, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0,  2, 'd', '
 constexpr std::string_view get_path = "/dns-query?dns=AAABAAABAAAAAAAAAmRlAAABAAE";
 
 struct World {
-  World() : stream("/dns-query", counters) {}
+  World() : stream("/dns-query", counters, &room) {}
 
   void to_server() { stream.receive(client.output()); }
   void to_client() {
@@ -34,6 +34,7 @@ struct World {
     return {out.octets().begin(), out.octets().end()};
   }
 
+  static inline Http2FrameRoom room;  // of all, as of a worker's connections
   DohCounters counters;
   DohStream stream;
   Http2Client client;

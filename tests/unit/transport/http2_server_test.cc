@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <gtest/gtest.h>
+#include <malloc.h>
+#include <memory>
 #include <random>
 
 #include "http2_client.h"
@@ -309,6 +311,29 @@ TEST(Http2Server, EndsAfterTheClientsGoodbye) {
   EXPECT_EQ(pair.client.response(stream).status(), "200");
   EXPECT_TRUE(pair.server.ended());
   EXPECT_EQ(pair.server.ending(), Http2Ending::goodbye);
+}
+
+// An idle DoH connection is to take at most 24 kB, of which TLS takes 13.
+TEST(Http2Server, TakesLittleMemoryWhenIdle) {
+  constexpr std::size_t count = 50;
+  Http2FrameRoom room;
+  Http2Client writer;
+  writer.post("/dns-query", view_of("what"));
+  const Octets asked = writer.output();
+  std::vector<std::unique_ptr<Http2Server>> servers(count);
+  OctetQueue out;
+  static_cast<void>(out.space(16'384));
+  const std::size_t before = mallinfo2().uordblks;
+  for (auto& server : servers) {
+    server = std::make_unique<Http2Server>(&room);
+    server->receive(asked);
+    server->respond(server->next()->stream, {});
+    server->produce(out);
+    out.consume(out.size() - 1);  // keeps its room
+  }
+  const std::size_t each = (mallinfo2().uordblks - before) / count;
+  EXPECT_LT(each, 11'000U);
+  for (auto& server : servers) EXPECT_EQ(server->streams(), 0U);
 }
 
 // --- random interleavings -----------------------------------------------------------------------
