@@ -1,7 +1,7 @@
 // The server's end of one HTTP/2 connection over memory: octets in, whole requests out; responses
 // in, octets out. On nghttp2; knows nothing of DNS. No I/O, no clock. RFC 9113, RFC 7541.
 // Test: tests/unit/transport/http2_server_test.cc (an nghttp2 client, all cuts),
-// tests/unit/transport/http2_abuse_test.cc, tests/fuzz/http2_fuzz.cc.
+// tests/unit/transport/http2_interleaving_test.cc, http2_abuse_test.cc, tests/fuzz/http2_fuzz.cc.
 #pragma once
 
 #include <array>
