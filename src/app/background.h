@@ -1,6 +1,7 @@
 // What happens off the query path, on one thread with a loop of its own: the addresses of upstreams
 // given by name are looked up, changes of the network and of the clock are noticed, session tickets
-// and addresses are kept on disk. See doc/decisions/0021.
+// and addresses are kept on disk, certificates are taken up when they change. See
+// doc/decisions/0021.
 // Test: tests/integration/test_bootstrap.py, test_tickets.py, test_network_changes.py.
 #pragma once
 
@@ -12,6 +13,7 @@
 
 #include "app/address_file_io.h"
 #include "app/bootstrap.h"
+#include "app/certificate_keeper.h"
 #include "app/file_calls.h"
 #include "app/logging.h"
 #include "app/ticket_file_io.h"
@@ -34,6 +36,8 @@ class BackgroundEvents {
   virtual void on_addresses(const HostAddresses& addresses) = 0;
   virtual void on_network_change() = 0;
   virtual void on_clock_change() = 0;
+  // Files of the encrypted listeners hold something else now.
+  virtual void on_server_tls(ServerTls tls) = 0;
 
  protected:
   ~BackgroundEvents() = default;
@@ -43,6 +47,7 @@ class BackgroundEvents {
 struct BackgroundConfig {
   std::vector<std::string> hosts;  // whose addresses are wanted
   PoolSpec bootstrap;              // whom to ask for them
+  ServerTls server_tls;            // in use
 };
 
 class Background final : public BootstrapEvents {
@@ -86,6 +91,7 @@ class Background final : public BootstrapEvents {
   Bootstrap bootstrap_;
   TicketKeeper tickets_;
   AddressKeeper addresses_;
+  CertificateKeeper certificates_;
   HostAddresses known_;                                      // of every host ever found
   std::map<std::string, std::string, std::less<>> failing_;  // told reason, by host
   std::unique_ptr<NetworkWatch> network_watch_;

@@ -24,7 +24,8 @@ Background::Background(SharedState& shared, Log& log, FileCalls& calls, Backgrou
       exchanges_(pool_, loop_.now()),
       bootstrap_(exchanges_, *this, loop_.now()),
       tickets_(log, shared.tickets, calls, ticket_file),
-      addresses_(log, calls, state_directory) {
+      addresses_(log, calls, state_directory),
+      certificates_(log) {
   loop_.set_turn_end([this] { return end_turn(); });
 }
 
@@ -52,15 +53,19 @@ void Background::start(BackgroundConfig config) {
 
 void Background::apply(BackgroundConfig config) {
   loop_.post([this, config = std::move(config)]() mutable {
+    const ServerTls tls = config.server_tls;
     adopt(std::move(config));
-    // A host that came back is known here, and not where the workers' configuration is made.
+    // A host that came back is known here, and not where the workers' configuration is made; and
+    // what was just read of changed certificates may have overtaken this configuration.
     events_.on_addresses(bootstrap_.addresses());
+    events_.on_server_tls(tls);
   });
 }
 
 void Background::adopt(BackgroundConfig config) {
   pool_.apply(std::move(config.bootstrap));
   bootstrap_.set_hosts(config.hosts, known_);
+  certificates_.adopt(std::move(config.server_tls), loop_.now());
 }
 
 void Background::open_watches() {
@@ -137,9 +142,13 @@ Instant Background::end_turn() {
   if (bootstrap_.next_deadline() <= now) bootstrap_.on_deadline();
   exchanges_.end_turn();
   if (tickets_.next_save() <= now) tickets_.save(false, now);
+  if (certificates_.next_look() <= now) {
+    if (auto tls = certificates_.look(now)) events_.on_server_tls(std::move(*tls));
+  }
   exchanges_deadline_ = std::min(exchanges_deadline_, exchanges_.next_deadline());
   const Instant watch = network_watch_ ? network_watch_->next_deadline() : never;
-  return std::min({exchanges_deadline_, bootstrap_.next_deadline(), tickets_.next_save(), watch});
+  return std::min({exchanges_deadline_, bootstrap_.next_deadline(), tickets_.next_save(),
+                   certificates_.next_look(), watch});
 }
 
 void Background::stop() {

@@ -84,6 +84,7 @@ Draft read_config(const std::optional<ConfigText>& file, std::span<const Overrid
   toml.apply_settings(draft);
   for (const Override& given : overrides) apply_override(draft, given);
   finish_listen(draft, inherited);
+  finish_server_tls(draft);
   check_ttls(draft);
 
   GivenUpstreams given{toml.read_upstreams(draft), toml.read_groups(draft)};

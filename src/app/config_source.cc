@@ -86,6 +86,21 @@ void load_trust(LoadedConfig& loaded, const std::map<std::string, Place>& places
   }
 }
 
+void load_listeners_files(LoadedConfig& loaded, const std::map<std::string, Place>& places,
+                          const std::shared_ptr<const TlsTicketKey>& own_ticket_key,
+                          std::vector<ConfigError>& errors) {
+  auto server_tls = load_server_tls(server_tls_files(loaded.config), own_ticket_key);
+  if (server_tls) {
+    loaded.server_tls = std::move(*server_tls);
+    return;
+  }
+  for (const ServerFileFault& fault : server_tls.error()) {
+    const auto named = places.find(fault.file);
+    const Place place = named == places.end() ? Place{"server_tls"} : named->second;
+    errors.push_back({place, complaint(fault.what, fault.file, fault.advice)});
+  }
+}
+
 }  // namespace
 
 ConfigSource::ConfigSource(const std::optional<std::string>& config_file,
@@ -130,8 +145,9 @@ tl::expected<LoadedConfig, std::vector<ConfigError>> ConfigSource::load() const 
   const std::optional<ConfigText> file = read_file(errors);
   Draft draft = read_config(file, overrides_, inherited_);
   errors.insert(errors.end(), draft.errors.begin(), draft.errors.end());
-  LoadedConfig loaded{std::move(draft.config), file ? file->path : std::string{}, {}};
+  LoadedConfig loaded{std::move(draft.config), file ? file->path : std::string{}, {}, {}};
   load_trust(loaded, draft.ca_files, errors);
+  load_listeners_files(loaded, draft.server_files, own_ticket_key_, errors);
   if (!errors.empty()) {
     tidy_errors(errors);
     return tl::unexpected<std::vector<ConfigError>>(std::move(errors));

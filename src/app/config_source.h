@@ -15,6 +15,7 @@
 #include "app/config.h"
 #include "app/config_error.h"
 #include "app/config_reader.h"
+#include "app/server_tls.h"
 
 namespace sotto {
 
@@ -30,6 +31,7 @@ struct LoadedConfig {
   // What the upstreams and the bootstrap servers trust, by UpstreamConfig::ca_file; loaded once per
   // distinct file.
   std::map<std::string, std::shared_ptr<const TlsTrust>> trust;
+  ServerTls server_tls;  // of the encrypted listeners
 };
 
 class ConfigSource {
@@ -54,6 +56,7 @@ class ConfigSource {
   std::string
       file_source_;  // "--config" or "SOTTO_CONFIG"; empty: the default, which may be missing
   std::vector<Override> overrides_;  // in rising precedence
+  std::shared_ptr<const TlsTicketKey> own_ticket_key_ = TlsTicketKey::random();
   std::vector<InheritedAddress> inherited_;
 };
 

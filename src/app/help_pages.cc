@@ -49,6 +49,7 @@ constexpr std::string_view section_words(std::string_view section) {
   if (section == "hedge") return "Late queries are asked elsewhere too, within a budget.";
   if (section == "health") return "How upstreams are asked whether they work.";
   if (section == "tls") return "TLS towards the upstreams.";
+  if (section == "server_tls") return "TLS towards clients: listen.tls and listen.https.";
   if (section == "policy") return "Who may ask, and what is answered here.";
   if (section == "discovery") {
     return "How clients of plain DNS learn that they can ask here encrypted.";

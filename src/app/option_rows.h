@@ -11,11 +11,12 @@
 namespace sotto {
 
 // option_table.cc puts them together in this order.
-std::span<const Option> client_rows();     // the top of the file, listen, policy, tcp
-std::span<const Option> discovery_rows();  // discovery
-std::span<const Option> upstream_rows();   // group, upstream, hedge, health, tls
-std::span<const Option> cache_rows();      // cache, cache.stale
-std::span<const Option> operation_rows();  // log, control
+std::span<const Option> client_rows();      // the top of the file, listen, policy, tcp
+std::span<const Option> server_tls_rows();  // server_tls
+std::span<const Option> discovery_rows();   // discovery
+std::span<const Option> upstream_rows();    // group, upstream, hedge, health, tls
+std::span<const Option> cache_rows();       // cache, cache.stale
+std::span<const Option> operation_rows();   // log, control
 
 // Durations of the table are in milliseconds.
 inline constexpr std::int64_t second = 1'000;

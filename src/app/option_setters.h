@@ -26,6 +26,10 @@ void set_cache_negative_ttl_max(Draft& draft, Entry& entry, const Value& value);
 void set_cache_file(Draft& draft, Entry& entry, const Value& value);
 void set_control_socket(Draft& draft, Entry& entry, const Value& value);
 
+// When everything is set: certificates and keys put together, and whether listeners that need them
+// have any.
+void finish_server_tls(Draft& draft);
+
 std::string bootstrap_text(const Config& config);
 std::string url_text(const UpstreamConfig& upstream);
 std::string pins_text(const UpstreamConfig& upstream);

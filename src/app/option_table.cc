@@ -17,8 +17,8 @@ std::string quoted(std::chrono::milliseconds duration) {
 std::span<const Option> options() {
   static const std::vector<Option> table = [] {
     std::vector<Option> all;
-    for (const auto& rows :
-         {client_rows(), discovery_rows(), upstream_rows(), cache_rows(), operation_rows()}) {
+    for (const auto& rows : {client_rows(), server_tls_rows(), discovery_rows(), upstream_rows(),
+                             cache_rows(), operation_rows()}) {
       all.insert(all.end(), rows.begin(), rows.end());
     }
     return all;

@@ -59,6 +59,10 @@ struct Draft {
   Place cache_ttl_min;                      // where it was given
   std::map<std::string, Place> ca_files;    // of upstreams: where each was named
   std::map<std::string, Place> client_cas;  // of listeners: where each was named
+  // Of server_tls; the other files that load_server_tls() reads are in server_files too.
+  std::vector<Text> certificates;
+  std::vector<Text> certificate_keys;
+  std::map<std::string, Place> server_files;  // where each was named
   std::vector<ConfigError> errors;
 };
 

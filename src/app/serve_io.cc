@@ -106,7 +106,7 @@ AdminSources sources_of(Server& server, std::function<std::vector<WorkerState>()
           .phase = [&server] { return server.phase(); },
           .cache = [&server] { return server.cache().stats(); },
           .stale_allowed = [&server] { return server.cache().gives_stale(); },
-          .certificates = [] { return std::vector<ServerCertificate>(); },
+          .certificates = [&server] { return server.certificates(); },
           .started = started};
 }
 

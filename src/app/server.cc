@@ -31,6 +31,11 @@ TtlRules to_rules(const Config::Cache& config) {
           .negative_ttl_max = whole_seconds(config.negative_ttl_max)};
 }
 
+std::vector<ServerCertificate> certificates_of(const ServerTls& tls) {
+  return tls.credentials != nullptr ? tls.credentials->certificates()
+                                    : std::vector<ServerCertificate>();
+}
+
 }  // namespace
 
 Server::Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets)
@@ -56,7 +61,8 @@ Server::Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets
 bool Server::refresh_discovery() {
   const Config::Listen& listen = started_with_.listen;
   if (listen.tls.empty() && listen.https.empty()) return false;
-  return discovery_.refresh(loaded_.config.discovery, listen, {}, host_addresses());
+  return discovery_.refresh(loaded_.config.discovery, listen, certificates_of(loaded_.server_tls),
+                            host_addresses());
 }
 
 std::shared_ptr<const WorkerConfig> Server::worker_config() const {
@@ -72,11 +78,14 @@ std::shared_ptr<const WorkerConfig> Server::worker_config() const {
                       .ttl = to_rules(config.cache),
                       .prefetch_percent = config.cache.prefetch_percent};
   snapshot->tcp = config.tcp;
+  snapshot->server_tls = loaded_.server_tls.credentials;
+  snapshot->client_trust = loaded_.server_tls.client_trust;
   return snapshot;
 }
 
 BackgroundConfig Server::background_config() const {
   BackgroundConfig config;
+  config.server_tls = loaded_.server_tls;
   for (const UpstreamConfig& upstream : loaded_.config.upstreams) {
     if (!upstream.host.empty()) config.hosts.push_back(upstream.host);
   }
@@ -106,6 +115,20 @@ void Server::on_network_change() {
 
 void Server::on_clock_change() {
   for (const auto& worker : workers_) worker->on_clock_change();
+}
+
+void Server::on_server_tls(ServerTls tls) {
+  const std::lock_guard lock(mutex_);
+  // A reload has come in between, and named other files.
+  if (tls.files != loaded_.server_tls.files) return;
+  loaded_.server_tls = std::move(tls);
+  refresh_discovery();
+  apply_to_workers();
+}
+
+std::vector<ServerCertificate> Server::certificates() const {
+  const std::lock_guard lock(mutex_);
+  return certificates_of(loaded_.server_tls);
 }
 
 void Server::apply_to_cache() {
@@ -139,6 +162,7 @@ void Server::reload(const ConfigSource& source) {
   }
   keep_unchanged_trust(loaded_, *loaded);
   const std::lock_guard lock(mutex_);
+  keep_in_use(loaded_.server_tls, loaded->server_tls);
   loaded_ = std::move(*loaded);
   log_.set_level(loaded_.config.log.level);
   refresh_discovery();

@@ -39,6 +39,8 @@ class Server final : private BackgroundEvents {
   std::vector<WatchedWorker> watched_workers() const;
   Cache& cache() { return shared_.cache; }
   CacheKeeper& cache_keeper() { return cache_keeper_; }
+  // What encrypted listeners show now, in the order of the configuration. Thread-safe.
+  std::vector<ServerCertificate> certificates() const;
   // Of all workers together. Thread-safe.
   LookupTotals lookups() const;
   // Waits for the workers and says what they did.
@@ -52,6 +54,7 @@ class Server final : private BackgroundEvents {
   void on_addresses(const HostAddresses& addresses) override;
   void on_network_change() override;
   void on_clock_change() override;
+  void on_server_tls(ServerTls tls) override;
 
   bool refresh_discovery();
   std::shared_ptr<const WorkerConfig> worker_config() const;
@@ -60,7 +63,7 @@ class Server final : private BackgroundEvents {
   void apply_to_cache();
 
   Log& log_;
-  std::mutex mutex_;  // of the next three, once the background runs: it changes the addresses
+  mutable std::mutex mutex_;  // of the next three, once the background runs: it changes them
   LoadedConfig loaded_;
   HostAddresses addresses_;  // of upstreams given by name, as far as they are known
   Discovery discovery_;

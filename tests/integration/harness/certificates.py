@@ -28,7 +28,7 @@ def _name(common_name: str) -> x509.Name:
 
 @dataclasses.dataclass(frozen=True)
 class Leaf:
-    """A server's certificate chain and key, as PEM files."""
+    """A certificate chain and its key, as PEM files."""
 
     chain: pathlib.Path
     key: pathlib.Path
@@ -92,6 +92,7 @@ class Authority:
         not_before: datetime.datetime | None = None,
         not_after: datetime.datetime | None = None,
         self_signed: bool = False,
+        purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
     ) -> Leaf:
         """names and addresses empty: a certificate without any SAN."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -105,7 +106,7 @@ class Authority:
             .not_valid_after(not_after or now() + 20 * DAY)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(sign=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+            .add_extension(x509.ExtendedKeyUsage([purpose]), False)
         )
         alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
         alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]

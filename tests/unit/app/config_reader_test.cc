@@ -122,7 +122,8 @@ const Fault faults[] = {
      "s.toml:1:1: unknown key (\"level\"); did you mean \"log.level\"?\n"},
     {"a section that does not exist", "[filter]\nlists = 1\n",
      "s.toml:1:2: unknown key (\"filter\"); known here: workers, query_timeout, bootstrap, "
-     "state_directory, listen, policy, tcp, discovery, group, upstream_default, upstream, hedge, "
+     "state_directory, listen, policy, tcp, server_tls, discovery, group, upstream_default, "
+     "upstream, hedge, "
      "health, tls, cache, log, control\n"},
     {"a listener that does not exist", "[listen]\nserial = []\n",
      "s.toml:2:1: unknown key (\"serial\"); known here: udp, tcp, tls, https, admin\n"},
@@ -187,7 +188,8 @@ const Fault faults[] = {
      "below\n"},
     {"a dot between quotes is no section", "[\"cache.stale\"]\nmax_age = \"1d\"\n",
      "s.toml:1:2: unknown key (\"cache.stale\"); known here: workers, query_timeout, bootstrap, "
-     "state_directory, listen, policy, tcp, discovery, group, upstream_default, upstream, hedge, "
+     "state_directory, listen, policy, tcp, server_tls, discovery, group, upstream_default, "
+     "upstream, hedge, "
      "health, tls, cache, log, control\n"},
     {"a size below the least", "[cache]\nsize = \"511KiB\"\n",
      "s.toml:2:8: size is out of range (\"511KiB\"); it must be from 512KiB to 1TiB, or 0\n"},
@@ -264,7 +266,8 @@ const Fault faults[] = {
      "public key's SHA-256\n"},
     {"text of the file cannot forge a line", "\"a\\nb\\u001b\" = 1\n",
      "s.toml:1:1: unknown key (\"a\\x0ab\\x1b\"); known here: workers, query_timeout, bootstrap, "
-     "state_directory, listen, policy, tcp, discovery, group, upstream_default, upstream, hedge, "
+     "state_directory, listen, policy, tcp, server_tls, discovery, group, upstream_default, "
+     "upstream, hedge, "
      "health, tls, cache, log, control\n"},
 };
 

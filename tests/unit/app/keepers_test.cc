@@ -1,46 +1,21 @@
 // What is kept in small files across restarts: session tickets, addresses of upstreams.
 #include <fstream>
 #include <gtest/gtest.h>
-#include <mutex>
 #include <sys/stat.h>
-#include <thread>
 
 #include "app/address_file_io.h"
 #include "app/ticket_file.h"
 #include "app/ticket_file_io.h"
 #include "cache_file_world.h"
+#include "log_lines.h"
 
 namespace sotto {
 namespace {
 
 using test::content;
+using test::Lines;
 using test::TemporaryDirectory;
 using test::write_file;
-
-// The lines of a log.
-class Lines {
-  std::mutex mutex_;
-  std::string text_;
-
- public:
-  // Waits until the log has written it, or gives up.
-  bool say(const std::string& text) {
-    for (int i = 0; i < 1'000; ++i) {
-      {
-        const std::lock_guard lock(mutex_);
-        if (text_.find(text) != std::string::npos) return true;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds{5});
-    }
-    return false;
-  }
-
-  // Last: its thread writes to the others until it is gone.
-  Log log{{}, [this](std::string_view line) {
-            const std::lock_guard lock(mutex_);
-            text_ += line;
-          }};
-};
 
 TlsPeerIdentity peer(const std::string& name) {
   TlsPeerIdentity identity;
