@@ -36,11 +36,20 @@ std::vector<ServerCertificate> certificates_of(const ServerTls& tls) {
                                     : std::vector<ServerCertificate>();
 }
 
+// All workers have the same.
+Config::Listen encrypted_listeners(const std::vector<WorkerSockets>& sockets) {
+  Config::Listen listen;
+  for (const WorkerSockets::Bound& one : sockets.front().tls) listen.tls.push_back(one.listen);
+  for (const WorkerSockets::Bound& one : sockets.front().https) listen.https.push_back(one.listen);
+  return listen;
+}
+
 }  // namespace
 
 Server::Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets)
     : log_(log),
       loaded_(std::move(loaded)),
+      listening_(encrypted_listeners(sockets)),
       discovery_(log),
       started_with_(loaded_.config),
       shared_(loaded_.config.cache.size_octets),
@@ -59,10 +68,9 @@ Server::Server(Log& log, LoadedConfig loaded, std::vector<WorkerSockets> sockets
 
 // True if what is announced has changed.
 bool Server::refresh_discovery() {
-  const Config::Listen& listen = started_with_.listen;
-  if (listen.tls.empty() && listen.https.empty()) return false;
-  return discovery_.refresh(loaded_.config.discovery, listen, certificates_of(loaded_.server_tls),
-                            host_addresses());
+  if (listening_.tls.empty() && listening_.https.empty()) return false;
+  return discovery_.refresh(loaded_.config.discovery, listening_,
+                            certificates_of(loaded_.server_tls), host_addresses());
 }
 
 std::shared_ptr<const WorkerConfig> Server::worker_config() const {
