@@ -1,5 +1,5 @@
 // What goes wrong with connections of clients, told at level debug: whoever can reach a port can
-// make it happen. Test: tests/integration/test_tcp.py.
+// make it happen. Test: tests/integration/test_dot.py.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // DNS on streams towards clients, over TLS or not: pipelined queries, responses in any order,
 // bounded in every direction. RFC 7766, RFC 7828, RFC 7858, RFC 9210.
-// Test: tests/integration/test_tcp.py.
+// Test: tests/integration/test_tcp.py, tests/integration/test_dot.py.
 #pragma once
 
 #include <chrono>
