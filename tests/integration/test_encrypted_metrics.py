@@ -1,4 +1,4 @@
-"""What clients did over TLS and HTTPS is counted, shown by the admin listener and told at the end."""
+"""What clients did over TLS and HTTPS is counted, shown by the admin listener, told at the end."""
 
 import socket
 import ssl
