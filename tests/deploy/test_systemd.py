@@ -9,6 +9,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNIT = ROOT / "deploy/systemd/sotto.service"
+SOCKETS = sorted((ROOT / "deploy/systemd").glob("*.socket"))
 EXPOSURE_MAX = 2.0  # of 10; systemd calls up to 4 "OK"
 
 needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd")
@@ -40,3 +41,29 @@ def test_the_service_runs_what_exists():
     assert re.search(r"^RestartPreventExitStatus=2$", text, re.MULTILINE)
     # The control socket is where root's sotto cache looks for it.
     assert re.search(r"^RuntimeDirectory=sotto$", text, re.MULTILINE)
+
+
+@needs_systemd
+@pytest.mark.parametrize("unit", SOCKETS, ids=lambda unit: unit.stem)
+def test_the_socket_files_are_well_formed(tmp_path, unit):
+    service = tmp_path / "sotto.service"
+    service.write_text(UNIT.read_text().replace("/usr/bin/sotto", "/bin/true"))
+    copy = tmp_path / unit.name
+    copy.write_text(unit.read_text())
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(copy), str(service)],
+                          capture_output=True, text=True, timeout=60)
+    about_it = [line for line in done.stderr.splitlines() if "sotto" in line]
+    assert done.returncode == 0 and not about_it, done.stderr
+
+
+def test_sockets_have_names_that_sotto_knows():
+    """Each of the kind that belongs to its name, and for the one service."""
+    assert [unit.name for unit in SOCKETS] == [
+        f"sotto-{name}.socket" for name in ("https", "tcp", "tls", "udp")]
+    for unit in SOCKETS:
+        text = unit.read_text()
+        name = unit.stem.removeprefix("sotto-")
+        assert f"\nFileDescriptorName={name}\n" in text
+        assert "\nService=sotto.service\n" in text
+        kinds = set(re.findall(r"^Listen(\w+)=", text, re.MULTILINE))
+        assert kinds == ({"Datagram"} if name == "udp" else {"Stream"})

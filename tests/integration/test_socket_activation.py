@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import socket
 import subprocess
+import sys
 
 import dns.message
 import pytest
@@ -137,6 +138,9 @@ def unbound(family: socket.AddressFamily, kind: socket.SocketKind) -> socket.soc
     ("dns", lambda: unbound(socket.AF_INET, UDP),
      'no listener has the name of this socket ("dns"); write FileDescriptorName=udp, tcp, tls, '
      'https or admin'),
+    ("", lambda: unbound(socket.AF_INET, UDP),
+     'no listener has the name of this socket (""); write FileDescriptorName=udp, tcp, tls, https '
+     'or admin'),
     ("udp", lambda: unbound(socket.AF_INET, TCP),
      'this socket cannot be its listener\'s ("udp"); it is no datagram socket; write '
      'ListenDatagram='),
@@ -153,6 +157,19 @@ def test_wrong_ones_are_errors(tmp_path, name, make, expected):
     with make() as made:
         result = run([(name, made)], tmp_path)
     assert (result.returncode, result.stderr) == (2, f"LISTEN_FDS: {expected}\n")
+
+
+def test_counted_ones_must_be_there(tmp_path, opened):
+    """LISTEN_FDS says more than were passed on."""
+    program = [sys.executable, "-c", "import os, sys; os.environ['LISTEN_FDS'] = '1000000000'; "
+               "os.execv(sys.argv[1], sys.argv[1:])", str(binary())]
+    with opened(UDP, "127.0.0.1", new_port()) as passed:
+        result = subprocess.run(inherited.command([("udp", passed)], program), text=True,
+                                env=environment(), timeout=PATIENCE, capture_output=True,
+                                pass_fds=[passed.fileno()], check=False, cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr == ('LISTEN_FDS: there is no such descriptor ("4"); LISTEN_FDS counts '
+                             'more than were passed on\n')
 
 
 def test_one_admin_only(tmp_path, opened):
