@@ -98,7 +98,7 @@ def measure_row(row: Row, name: str, command, directory: pathlib.Path) -> Measur
         world = stack.enter_context(WorldProcess(
             place, fake=row.fake, leaf=leaf, before=row.before, script=row.script,
             server_port=port))
-        process = servers.start(place, name, command(place, port), SERVER_CPU)
+        process = servers.start(place, name, command(place, servers.Listen(port)), SERVER_CPU)
         stack.callback(process.stop)
         await_start(port, process, answers=not row.servfail_wanted)
         client = stack.enter_context(contextlib.closing(Client("127.0.0.1", port, row.over_tcp)))

@@ -124,7 +124,8 @@ def _start(place: servers.Place, name: str, command, port: int, by_clock: bool,
     shim = clocks.build_shim(place.directory)
     clock = stack.enter_context(clocks.Clock(shim, place.directory / "clock"))
     options = {"env": clock.whole_environment()} if by_clock else {}
-    process = servers.start(place, name, command(place, port), SERVER_CPU, **options)
+    process = servers.start(place, name, command(place, servers.Listen(port)), SERVER_CPU,
+                            **options)
     stack.callback(process.stop)
     return clock
 

@@ -34,6 +34,7 @@ class Benchmark:
         self.resident: dict[str, tuple[int, int]] = {}
         self.starts: dict[str, float] = {}
         self.last_command = ""
+        self.encrypted = any(SCENARIOS[each].encrypted for each in arguments.scenarios)
 
     def run(self) -> None:
         with self.stack:
@@ -62,31 +63,37 @@ class Benchmark:
         """One server after the other: an idle neighbour still ticks and takes cache."""
         self.starts[name] = statistics.median(
             self._time_start(name, command) for _ in range(STARTS))
-        port = servers.ports.free_port()
-        process = servers.start(self.place, name, command(self.place, port), SERVER_CPU)
+        listen = self._new_listen(name)
+        process = servers.start(self.place, name, command(self.place, listen), SERVER_CPU)
         try:
-            measure.first_answer(port, "first.bench.example", patience=10)
+            measure.first_answer(listen.plain, "first.bench.example", patience=10)
             time.sleep(0.5)
             idle = measure.resident_kilobytes(process.pid)
-            measure.dnsperf(port, self.names.file(WARM_UP_QUERIES), 100)
+            measure.dnsperf(listen.plain, self.names.file(WARM_UP_QUERIES), 100)
             for scenario in self.arguments.scenarios:
+                if SCENARIOS[scenario].encrypted and not listen.tls:
+                    continue
                 for pair in range(self.arguments.pairs):
-                    self._measure_pair(name, scenario, (process.pid, port), echo, pair)
+                    self._measure_pair(name, scenario, (process.pid, listen), echo, pair)
             self.resident[name] = (idle, measure.resident_kilobytes(process.pid))
         finally:
             process.stop()
 
+    def _new_listen(self, name: str) -> servers.Listen:
+        return servers.new_listen(self.encrypted and name in servers.ENCRYPTED)
+
     def _time_start(self, name: str, command) -> float:
         """Seconds from before the process is made to the first answer from the upstream."""
-        port = servers.ports.free_port()
+        listen = self._new_listen(name)
+        port = listen.plain
         begin = time.monotonic()
-        process = servers.start(self.place, name, command(self.place, port), SERVER_CPU)
+        process = servers.start(self.place, name, command(self.place, listen), SERVER_CPU)
         try:
             return measure.first_answer(port, f"start-{port}.bench.example", patience=10) - begin
         finally:
             process.stop()
 
-    def _measure_pair(self, name: str, chosen: str, server: tuple[int, int],
+    def _measure_pair(self, name: str, chosen: str, server: tuple[int, servers.Listen],
                       echo: tuple[int, int], pair: int) -> None:
         scenario, queries = SCENARIOS[chosen], self.arguments.queries
         floor = scenario.ask_echo(*echo, self.names, queries)

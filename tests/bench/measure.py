@@ -16,11 +16,13 @@ LOAD_CPU = "1"  # dnsperf and the upstream
 # dnsperf's default buffer loses responses that come while the upstream has the CPU they share; a
 # loss must be the server's.
 LOAD_BUFFER_KILOBYTES = 4_096
+DOH_LOAD = pathlib.Path(__file__).resolve().parents[2] / "build/bench/tests/bench/doh_load"
+PADDING = "12:" + "00" * 73  # EDNS option 12: queries of 125 to 128 octets, RFC 8467 §4.1
 
 
 @dataclass(frozen=True)
 class Load:
-    """One run of dnsperf."""
+    """One run of dnsperf, or of ours for DoH."""
 
     asked: int
     answered: int
@@ -86,21 +88,44 @@ class Names:
 
 
 def dnsperf(port: int, names: pathlib.Path, outstanding: int, rounds: int = 1,
-            connections: int = 0, per_second: int = 0) -> Load:
-    """Asks every name so many rounds: over UDP, or so many TCP connections."""
+            transport: str = "udp", connections: int = 1, per_second: int = 0,
+            padded: bool = False) -> Load:
+    """Asks every name so many rounds, over udp, tcp or dot. outstanding: on all connections
+    together."""
     command = ["taskset", "-c", LOAD_CPU, "dnsperf", "-s", "127.0.0.1", "-p", str(port),
                "-d", str(names), "-n", str(rounds), "-q", str(outstanding), "-t", "5",
                "-l", "120", "-b", str(LOAD_BUFFER_KILOBYTES)]
-    if connections:
-        command += ["-m", "tcp", "-c", str(connections)]
+    if transport != "udp":
+        command += ["-m", transport, "-c", str(connections)]
+    if padded:
+        command += ["-E", PADDING]
     if per_second:
         command += ["-Q", str(per_second)]
+    return _run(command)
+
+
+def doh_load(port: int, names: pathlib.Path, outstanding: int, rounds: int = 1,
+             connections: int = 1) -> Load:
+    """The same over DoH, by GET."""
+    return _run(["taskset", "-c", LOAD_CPU, str(DOH_LOAD), str(port), str(connections),
+                 str(outstanding), str(rounds), str(names)])
+
+
+def ask(port: int, names: pathlib.Path, outstanding: int, *, transport: str = "udp",
+        **options) -> Load:
+    """options: those of dnsperf(), or of doh_load()."""
+    if transport == "doh":
+        return doh_load(port, names, outstanding, **options)
+    return dnsperf(port, names, outstanding, transport=transport, **options)
+
+
+def _run(command: list[str]) -> Load:
     text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=180).stdout
 
     def number(pattern: str) -> float:
         match = re.search(pattern, text)
         if match is None:
-            raise RuntimeError(f"dnsperf said nothing of /{pattern}/:\n{text}")
+            raise RuntimeError(f"{command[3]} said nothing of /{pattern}/:\n{text}")
         return float(match.group(1))
 
     answered = int(number(r"Queries completed:\s+(\d+)"))
@@ -145,12 +170,12 @@ def instructions(pid: int, counted: dict[str, int]):
 
 def under_load(pid: int, port: int, names: pathlib.Path, outstanding: int,
                with_perf: bool, **options) -> Sample:
-    """options: those of dnsperf()."""
+    """options: those of ask()."""
     counted: dict[str, int] = {}
     watch = instructions(pid, counted) if with_perf else contextlib.nullcontext()
     with watch:
         before = cpu_nanoseconds(pid)
-        load = dnsperf(port, names, outstanding, **options)
+        load = ask(port, names, outstanding, **options)
         after = cpu_nanoseconds(pid)
     per_query = {mode: count / load.asked for mode, count in counted.items()}
     return Sample((after - before) / 1_000 / load.asked, load, per_query)

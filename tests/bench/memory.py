@@ -12,11 +12,10 @@ import random
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import measure
 import servers
-from load import print_table
+from figures import Figure, print_figures
 from measure import SERVER_CPU, spread
 from upstream import Upstream
 
@@ -34,22 +33,6 @@ COLD_IN_A_ROW, HOT_IN_A_ROW = 17, 3
 CHUNK_NAMES = 250_000  # of a run of dnsperf
 SAMPLE_NAMES = 1_000
 LOAD_SECONDS_MAX = 60  # until a saved cache is back
-
-
-@dataclass(frozen=True)
-class Figure:
-    what: str
-    value: float
-    unit: str
-    target: float
-    at_least: bool = False
-    note: str = ""
-
-    def row(self) -> list[str]:
-        met = self.value >= self.target if self.at_least else self.value <= self.target
-        return [self.what, f"{self.value:.2f}", self.unit,
-                f"{'≥' if self.at_least else '≤'} {self.target:g}",
-                f"{self.value / self.target:.3f}", "yes" if met else "NO", self.note]
 
 
 def cold_names(chunk: int) -> Iterator[str]:
@@ -101,8 +84,8 @@ socket = ""
     def running(self, size: str, file: str = ""):
         """Yields the process, its port, and what memory it took right after the start, in kB."""
         port = servers.ports.free_port()
-        process = servers.start(self.place, "sotto", self.command(size, file)(self.place, port),
-                                SERVER_CPU)
+        command = self.command(size, file)(self.place, servers.Listen(port))
+        process = servers.start(self.place, "sotto", command, SERVER_CPU)
         try:
             measure.first_answer(port, "first.bench.example", patience=10)
             yield process, port, measure.resident_kilobytes(process.pid)
@@ -172,7 +155,7 @@ socket = ""
     def _start_with(self, file: pathlib.Path | None):
         port = servers.ports.free_port()
         absent = self.place.directory / "cache.absent"
-        command = self.command(ROOMY, str(file or absent))(self.place, port)
+        command = self.command(ROOMY, str(file or absent))(self.place, servers.Listen(port))
         return servers.start(self.place, "sotto", command, SERVER_CPU), port
 
     def _time_start(self, file: pathlib.Path | None) -> float:
@@ -223,9 +206,7 @@ def main() -> None:
         figures = [figure for part in arguments.parts for figure in PARTS[part](benchmark)]
     finally:
         benchmark.upstream.stop()
-    print()
-    print_table([["figure", "measured", "unit", "target", "measured / target", "met", ""],
-                 *(figure.row() for figure in figures)])
+    print_figures(figures)
     print(f"\nsotto on CPU {SERVER_CPU}, upstream and dnsperf on CPU {measure.LOAD_CPU}; names of "
           "30 octets, an A record each, no authority section")
 

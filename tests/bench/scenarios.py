@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 
 import measure
 from measure import Sample
+from servers import Listen
 
 ECHO_OUTSTANDING = 1_000  # where batching makes it cheapest: the floor, whatever the scenario
 ECHO_QUERIES = 300_000
 HOT_NAMES = 5_000
+WARM_UP_OUTSTANDING = 100
 STEADY_SECONDS = 10  # of a scenario with a fixed rate
 
 
@@ -15,40 +17,57 @@ STEADY_SECONDS = 10  # of a scenario with a fixed rate
 class Scenario:
     outstanding: int
     hits: bool = False  # names that were asked right before; else names that nobody asked before
-    connections: int = 0  # by TCP; 0: by UDP
+    transport: str = "udp"  # or tcp, dot, doh
+    connections: int = 1
+    padded: bool = False  # queries to 128 octets, hence responses to 468
     per_second: int = 0  # latency at this rate is measured; 0: CPU time at full speed
 
-    def ask(self, pid: int, port: int, names: measure.Names, queries: int,
+    @property
+    def encrypted(self) -> bool:
+        return self.transport in ("dot", "doh")
+
+    def ask(self, pid: int, listen: Listen, names: measure.Names, queries: int,
             with_perf: bool) -> Sample:
-        options = {"connections": self.connections, "per_second": self.per_second}
+        options = {"transport": self.transport, "connections": self.connections}
+        if self.padded:
+            options["padded"] = True
         if self.per_second:
+            options["per_second"] = self.per_second
             queries = min(queries, STEADY_SECONDS * self.per_second)
         if not self.hits:
             file = names.file(queries)
         else:
             file = names.hot(HOT_NAMES)
             options["rounds"] = max(1, queries // HOT_NAMES)
-        return measure.under_load(pid, port, file, self.outstanding, with_perf, **options)
+        return measure.under_load(pid, listen.port(self.transport), file, self.outstanding,
+                                  with_perf, **options)
 
     def ask_echo(self, pid: int, port: int, names: measure.Names, queries: int) -> Sample:
         """The echo right before: in the same way if latency is measured, else at its best."""
         if self.per_second:
-            return self.ask(pid, port, names, queries, False)
+            return self.ask(pid, Listen(port), names, queries, False)
         if self.hits:
             return measure.under_load(pid, port, names.hot(HOT_NAMES), ECHO_OUTSTANDING, False,
                                       rounds=ECHO_QUERIES // HOT_NAMES)
         return measure.under_load(pid, port, names.file(ECHO_QUERIES), ECHO_OUTSTANDING, False)
 
-    def warm(self, port: int, names: measure.Names) -> None:
+    def warm(self, listen: Listen, names: measure.Names) -> None:
+        """Over the same transport: some keep answers of each apart."""
         if self.hits:
-            measure.dnsperf(port, names.hot(HOT_NAMES), 100)
+            measure.ask(listen.port(self.transport), names.hot(HOT_NAMES), WARM_UP_OUTSTANDING,
+                        transport=self.transport)
 
 
 # Hits first: names asked once would fill a rival's cache.
 SCENARIOS = {
     "hit-1000": Scenario(1_000, hits=True),
     "hit-20": Scenario(20, hits=True),
-    "hit-tcp": Scenario(200, hits=True, connections=8),
+    "hit-tcp": Scenario(200, hits=True, transport="tcp", connections=8),
+    "hit-dot": Scenario(200, hits=True, transport="dot", connections=8),
+    "hit-dot-padded": Scenario(200, hits=True, transport="dot", connections=8, padded=True),
+    "hit-dot-100": Scenario(200, hits=True, transport="dot", connections=100),
+    "hit-doh": Scenario(200, hits=True, transport="doh", connections=8),
+    "hit-doh-100": Scenario(200, hits=True, transport="doh", connections=100),
     "latency": Scenario(1_000, hits=True, per_second=10_000),
     "miss-500": Scenario(500),
     "miss-20": Scenario(20),

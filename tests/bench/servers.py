@@ -17,12 +17,14 @@ from harness import ports  # noqa: E402
 from harness.certificates import Authority, Leaf  # noqa: E402
 from harness.processes import Process  # noqa: E402
 
-AUTH_NAME = "dns.test"  # the name in the SAN of the upstream's certificate
+AUTH_NAME = "dns.test"  # the name in the SAN of the certificate, the upstream's and the server's
+STREAMS_MAX = 1_000  # what a rival takes in connections, and queries of one: above any scenario's
 
 
 @dataclass
 class Place:
-    """Where everything lies and what the upstream is called."""
+    """Where everything lies, what the upstream is called, and the certificate that it and the
+    servers under test present."""
 
     directory: pathlib.Path
     authority: Authority
@@ -40,6 +42,25 @@ class Place:
         path = self.directory / name
         path.write_text(text)
         return str(path)
+
+
+@dataclass(frozen=True)
+class Listen:
+    """The ports of 127.0.0.1 on which a server under test is asked; 0: not by that transport."""
+
+    plain: int
+    tls: int = 0
+    https: int = 0
+
+    def port(self, transport: str) -> int:
+        """transport: one of dnsperf's."""
+        return {"dot": self.tls, "doh": self.https}.get(transport, self.plain)
+
+
+def new_listen(encrypted: bool = False) -> Listen:
+    if not encrypted:
+        return Listen(ports.free_port())
+    return Listen(ports.free_port(), ports.free_port(), ports.free_port())
 
 
 def new_place(directory: pathlib.Path) -> Place:
@@ -136,25 +157,49 @@ UPSTREAMS = {"own": upstream_own, "dnsdist": upstream_dnsdist, "nsd": upstream_n
 # --- under test ---------------------------------------------------------------------------------
 
 
-def sotto(binary: pathlib.Path, settings: str = ""):
-    """settings: the text of a configuration file."""
-    def command(place: Place, port: int) -> list[str]:
+def _sotto_listeners(place: Place, listen: Listen, more: str) -> str:
+    if not listen.tls:
+        return f"[listen]\n{more}\n"
+    return f"""
+[listen]
+tls = ["127.0.0.1:{listen.tls}"]
+https = ["127.0.0.1:{listen.https}"]
+{more}
+
+[server_tls]
+certificate = "{place.leaf.chain}"
+key = "{place.leaf.key}"
+"""
+
+
+def sotto(binary: pathlib.Path, settings: str = "", listeners: str = ""):
+    """settings: the text of a configuration file; listeners: what else stands in [listen]."""
+    def command(place: Place, listen: Listen) -> list[str]:
+        text = settings + _sotto_listeners(place, listen, listeners)
         urls = [f"--upstream=tls://{address}:{upstream_port}#{AUTH_NAME}"
                 for address, upstream_port in place.upstreams]
-        return [str(binary), "serve", "--config", place.write("sotto.toml", settings),
-                "--listen", f"127.0.0.1:{port}", *urls, "--ca-file",
+        return [str(binary), "serve", "--config", place.write(f"sotto-{listen.plain}.toml", text),
+                "--listen", f"127.0.0.1:{listen.plain}", *urls, "--ca-file",
                 str(place.authority.ca_file)]
 
     return command
 
 
-def rival_unbound(place: Place, port: int) -> list[str]:
+def rival_unbound(place: Place, listen: Listen) -> list[str]:
     forward = "".join(f"  forward-addr: {address}@{upstream_port}#{AUTH_NAME}\n"
                       for address, upstream_port in place.upstreams)
+    encrypted = f"""  interface: 127.0.0.1@{listen.tls}
+  interface: 127.0.0.1@{listen.https}
+  tls-port: {listen.tls}
+  https-port: {listen.https}
+  tls-service-key: {place.leaf.key}
+  tls-service-pem: {place.leaf.chain}
+  incoming-num-tcp: {STREAMS_MAX}
+""" if listen.tls else ""
     return ["unbound", "-d", "-c", place.write("rival.conf", f"""
 server:
-  interface: 127.0.0.1@{port}
-  chroot: ""
+  interface: 127.0.0.1@{listen.plain}
+{encrypted}  chroot: ""
   username: ""
   directory: {place.directory}
   pidfile: ""
@@ -173,25 +218,34 @@ forward-zone:
 {forward}""")]
 
 
-def rival_dnsdist(place: Place, port: int) -> list[str]:
+def rival_dnsdist(place: Place, listen: Listen) -> list[str]:
     upstreams = "".join(f"""
 newServer({{address="{address}:{upstream_port}", tls="openssl", subjectName="{AUTH_NAME}",
             caStore="{place.authority.ca_file}", validateCertificates=true}})"""
                         for address, upstream_port in place.upstreams)
+    encrypted = f"""
+addTLSLocal("127.0.0.1:{listen.tls}", "{place.leaf.chain}", "{place.leaf.key}",
+            {{maxInFlight={STREAMS_MAX}}})
+addDOHLocal("127.0.0.1:{listen.https}", "{place.leaf.chain}", "{place.leaf.key}", "/dns-query")
+""" if listen.tls else ""
     return ["dnsdist", "--supervised", "--disable-syslog", "-C", place.write("rival.lua", f"""
-setLocal("127.0.0.1:{port}"){upstreams}
+setLocal("127.0.0.1:{listen.plain}"){upstreams}{encrypted}
 setSecurityPollSuffix("")
 pc = newPacketCache(1000000)
 getPool(""):setCache(pc)
 """)]
 
 
-def rival_kresd(place: Place, port: int) -> list[str]:
+def rival_kresd(place: Place, listen: Listen) -> list[str]:
     upstreams = ",\n".join(f"""{{"{address}@{upstream_port}", hostname="{AUTH_NAME}",
   ca_file="{place.authority.ca_file}"}}""" for address, upstream_port in place.upstreams)
+    encrypted = f"""net.listen("127.0.0.1", {listen.tls}, {{ kind = "tls" }})
+net.listen("127.0.0.1", {listen.https}, {{ kind = "doh2" }})
+net.tls("{place.leaf.chain}", "{place.leaf.key}")
+""" if listen.tls else ""
     return ["kresd", "-n", "-c", place.write("kresd.lua", f"""
-net.listen("127.0.0.1", {port}, {{ kind = "dns" }})
-cache.size = 100 * MB
+net.listen("127.0.0.1", {listen.plain}, {{ kind = "dns" }})
+{encrypted}cache.size = 100 * MB
 modules.unload("priming")
 modules.unload("ta_update")
 trust_anchors.remove(".") -- the upstream signs nothing
@@ -200,12 +254,12 @@ policy.add(policy.all(policy.TLS_FORWARD({{
 """), str(place.directory)]
 
 
-def rival_smartdns(place: Place, port: int) -> list[str]:
+def rival_smartdns(place: Place, listen: Listen) -> list[str]:
     upstreams = "".join(f"server-tls {address}:{upstream_port} -host-name {AUTH_NAME} "
                         f"-tls-host-verify {AUTH_NAME}\n"
                         for address, upstream_port in place.upstreams)
     return ["smartdns", "-f", "-x", "-p", "-", "-c", place.write("smartdns.conf", f"""
-bind 127.0.0.1:{port}
+bind 127.0.0.1:{listen.plain}
 {upstreams}ca-file {place.authority.ca_file}
 speed-check-mode none
 cache-persist no
@@ -213,7 +267,7 @@ log-level error
 """)]
 
 
-def rival_stubby(place: Place, port: int) -> list[str]:
+def rival_stubby(place: Place, listen: Listen) -> list[str]:
     upstreams = "".join(f"""
   - address_data: {address}
     tls_port: {upstream_port}
@@ -227,11 +281,13 @@ tls_ca_file: "{place.authority.ca_file}"
 appdata_dir: "{place.directory}"
 idle_timeout: 10000
 listen_addresses:
-  - 127.0.0.1@{port}
+  - 127.0.0.1@{listen.plain}
 upstream_recursive_servers:{upstreams}
 """)]
 
 
+# Those that clients can reach over DoT and DoH.
+ENCRYPTED = ("sotto", "unbound", "dnsdist", "kresd")
 RIVALS = {"unbound": rival_unbound, "dnsdist": rival_dnsdist, "kresd": rival_kresd,
           "smartdns": rival_smartdns, "stubby": rival_stubby}
 
