@@ -1,7 +1,9 @@
-"""RFC 8906 §8: the probes by which a server that fails to communicate is found, over UDP and TCP.
+"""RFC 8906 §8: the probes by which a server that fails to communicate is found, over UDP, TCP, DoT
+and DoH.
 
 The upstream is authoritative (nsd). sotto answers as itself: without AA, with RA."""
 
+import contextlib
 import struct
 
 import dns.edns
@@ -12,6 +14,8 @@ import dns.rdatatype
 import pytest
 
 from harness import wire
+from harness.encrypted import DohConnection, DotConnection, tls_context
+from harness.sotto import new_port
 
 ZONE = "example."
 MBZ = 0x0040  # the header's last reserved bit, "Z" of RFC 1035
@@ -19,15 +23,37 @@ OPCODE_15 = 15 << 11
 UNKNOWN_OPTION = 100
 UNKNOWN_EDNS_FLAG = 0x0040
 
+ENCRYPTED = {"tls": DotConnection, "https": DohConnection}
+
 
 @pytest.fixture(scope="module")
-def sotto(nsd, start_for_module):
-    return start_for_module(nsd)
+def listen_ports():
+    return {transport: new_port() for transport in ENCRYPTED}
 
 
-@pytest.fixture(params=["udp", "tcp"])
-def probe(request, sotto):
+@pytest.fixture(scope="module")
+def sotto(nsd, start_for_module, leaf, listen_ports):
+    listen = {transport: [f"127.0.0.1:{port}"] for transport, port in listen_ports.items()}
+    return start_for_module(nsd, listen=listen, server_tls={
+        "certificate": str(leaf.chain), "key": str(leaf.key)})
+
+
+@pytest.fixture(scope="module")
+def ask_encrypted(sotto, authority, listen_ports):
+    """ask_encrypted(transport, octets) returns the octets of the response; one connection each."""
+    with contextlib.ExitStack() as stack:
+        connections = {
+            transport: stack.enter_context(
+                kind(listen_ports[transport], tls_context(authority.ca_file, kind.ALPN)))
+            for transport, kind in ENCRYPTED.items()}
+        yield lambda transport, message: connections[transport].ask(message)
+
+
+@pytest.fixture(params=["udp", "tcp", *ENCRYPTED])
+def probe(request, sotto, ask_encrypted):
     """Sends a query over one of the transports."""
+    if request.param in ENCRYPTED:
+        return lambda query: dns.message.from_wire(ask_encrypted(request.param, query.to_wire()))
     return getattr(sotto, request.param)
 
 
@@ -79,12 +105,17 @@ def test_8_1_3_4_recursive(probe):
     assert response.flags & dns.flags.RD
 
 
-@pytest.mark.parametrize("transport", ["datagram", "stream"])
-def test_8_1_4_unknown_opcode(sotto, transport):
+@pytest.mark.parametrize("transport", ["datagram", "stream", *ENCRYPTED])
+def test_8_1_4_unknown_opcode(sotto, ask_encrypted, transport):
     """Header only, opcode 15: NOTIMP, whatever else the answer holds."""
-    with getattr(sotto, transport)() as client:
-        client.send(struct.pack("!HHHHHH", 0x1515, OPCODE_15, 0, 0, 0, 0))
-        ident, flags = struct.unpack_from("!HH", client.receive())
+    query = struct.pack("!HHHHHH", 0x1515, OPCODE_15, 0, 0, 0, 0)
+    if transport in ENCRYPTED:
+        response = ask_encrypted(transport, query)
+    else:
+        with getattr(sotto, transport)() as client:
+            client.send(query)
+            response = client.receive()
+    ident, flags = struct.unpack_from("!HH", response)
     assert (ident, flags & ~wire.RA) == (0x1515, wire.QR | OPCODE_15 | wire.NOTIMP)
 
 
