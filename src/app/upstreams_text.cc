@@ -67,6 +67,12 @@ struct Part {
   std::string_view what;
 };
 
+// "probes", but "probe" if there is one.
+std::string_view in_number(std::uint64_t count, std::string_view many) {
+  if (count == 1) many.remove_suffix(1);
+  return many;
+}
+
 // "3 resent, 12 hedged": those that are not 0.
 std::string parts_text(std::initializer_list<Part> parts) {
   std::string out;
@@ -157,7 +163,7 @@ std::string upstream_text(const UpstreamStatus& upstream, bool several_workers,
               or_none(parts_text({{totals.sent, "sent"},
                                   {totals.resent, "resent"},
                                   {totals.hedged, "hedged"},
-                                  {totals.probes, "probes"},
+                                  {totals.probes, in_number(totals.probes, "probes")},
                                   {report.in_flight, "in flight"}})));
   out += line("  ", "answers",
               or_none(parts_text({{totals.answered, "in time"},
@@ -168,7 +174,7 @@ std::string upstream_text(const UpstreamStatus& upstream, bool several_workers,
                                   {totals.abandoned, "given up"}})));
   out += line("  ", "connections",
               or_none(parts_text({{totals.connections, "begun"},
-                                  {totals.handshakes, "handshakes"},
+                                  {totals.handshakes, in_number(totals.handshakes, "handshakes")},
                                   {totals.resumptions, "resumed"}})));
   out += line("  ", "failures", failures_text(totals));
   for (const EndpointStatus& endpoint : upstream.endpoints) {

@@ -20,7 +20,7 @@ constexpr const char* two_upstreams =
 good: usable
   why          used: the only one of its group
   latency      p50 12 ms, p95 40 ms, p99 1.5 s
-  queries      100 sent, 3 resent, 4 hedged, 1 probes, 2 in flight
+  queries      100 sent, 3 resent, 4 hedged, 1 probe, 2 in flight
   answers      90 in time, 5 late, 8 SERVFAIL or REFUSED, 7 discarded, 6 lost,
                10 given up
   connections  11 begun, 9 handshakes, 2 resumed
@@ -48,6 +48,15 @@ tls://dns.example: not usable
 TEST(UpstreamsText, ShowsEverythingThatIsKnown) {
   const WorkerState one = test::worker({test::good_upstream(), test::unresolved_upstream()});
   EXPECT_EQ(upstreams_text({one}, now), two_upstreams);
+}
+
+TEST(UpstreamsText, OneIsOneOfThem) {
+  UpstreamReport upstream = test::good_upstream();
+  upstream.totals.probes = 2;
+  upstream.totals.handshakes = 1;
+  const std::string text = upstreams_text({test::worker({upstream})}, now);
+  EXPECT_NE(text.find(" 2 probes, "), std::string::npos) << text;
+  EXPECT_NE(text.find(" 1 handshake, "), std::string::npos) << text;
 }
 
 TEST(UpstreamsText, FitsATerminal) {
