@@ -10,6 +10,7 @@ import pytest
 from harness import fake_upstream, proxy_protocol, wire
 from harness.admin import Admin
 from harness.clients import DatagramClient, StreamClient
+from harness.dot_client import DotClient
 from harness.processes import Process
 from harness.sotto import Sotto, new_port
 from harness.waiting import wait_for
@@ -26,20 +27,25 @@ class Proxied:
     sotto: Sotto
     fake: fake_upstream.FakeUpstream
     port: int  # where headers are read
+    tls_port: int
     admin: Admin
 
 
 @pytest.fixture(scope="module")
 def proxied(start_for_module, leaf):
-    plain, port, admin = new_port(), new_port(), new_port()
-    behind = {"address": f"127.0.0.1:{port}", "proxy_from": [PROXY, f"{PROXY_THAT_MAY_ASK}/32"]}
-    listeners = [{"address": f"127.0.0.1:{plain}"}, behind]
+    plain, port, tls_port, admin = new_port(), new_port(), new_port(), new_port()
+    proxies = [PROXY, f"{PROXY_THAT_MAY_ASK}/32"]
+    listeners = [{"address": f"127.0.0.1:{plain}"},
+                 {"address": f"127.0.0.1:{port}", "proxy_from": proxies}]
+    encrypted = [{"address": f"127.0.0.1:{tls_port}", "proxy_from": proxies}]
     with fake_upstream.FakeUpstream(leaf) as fake:
         sotto = start_for_module(
             fake, port=plain,
-            listen={"udp": listeners, "tcp": listeners, "admin": f"127.0.0.1:{admin}"},
+            listen={"udp": listeners, "tcp": listeners, "tls": encrypted,
+                    "admin": f"127.0.0.1:{admin}"},
+            server_tls={"certificate": str(leaf.chain), "key": str(leaf.key)},
             policy={"allow": [ALLOWED, ALLOWED_V6, PROXY_THAT_MAY_ASK, NO_PROXY]})
-        yield Proxied(sotto, fake, port, Admin(admin))
+        yield Proxied(sotto, fake, port, tls_port, Admin(admin))
 
 
 def local(ident: int) -> bytes:
@@ -116,6 +122,27 @@ def test_connections(proxied, why, header, source, expected):
         assert sorted(client.receive()[:2] for _ in range(2)) == [b"\0\x08", b"\0\x09"]
 
 
+@pytest.mark.parametrize("why, header, source, expected", BOTH + LINES,
+                         ids=[row[0] for row in BOTH + LINES])
+def test_encrypted_connections(proxied, why, header, source, expected):
+    """The header comes before TLS, in the clear."""
+    before = failed_for_headers(proxied)
+    with DotClient("127.0.0.1", proxied.tls_port, source=source) as client:
+        client.send_octets(header)
+        if expected == NOTHING:
+            with pytest.raises(OSError):
+                client.handshake()
+        else:
+            client.handshake()
+            client.send(local(7))
+            assert outcome(client.receive(), 7) == expected
+    wait_for(lambda: failed_for_headers(proxied) - before == (expected == NOTHING), "the count")
+
+
+def failed_for_headers(proxied) -> float:
+    return proxied.admin.metrics()("sotto_tls_connections_closed_total", reason="proxy_header")
+
+
 def test_lines_are_not_for_datagrams(proxied):
     with DatagramClient("127.0.0.1", proxied.port, source=PROXY_THAT_MAY_ASK) as client:
         client.send(proxy_protocol.line(ALLOWED) + local(7))
@@ -124,9 +151,14 @@ def test_lines_are_not_for_datagrams(proxied):
 
 def test_others_may_not_send_headers(proxied):
     """Their headers are DNS that nobody can read; a connection with one is closed."""
-    with StreamClient("127.0.0.1", proxied.port, source=NO_PROXY) as client:
-        client.send_octets(proxy_protocol.header(ALLOWED) + wire.framed(local(7)))
-        assert client.receive() is None
+    for header in (proxy_protocol.header(ALLOWED), proxy_protocol.line(ALLOWED)):
+        with StreamClient("127.0.0.1", proxied.port, source=NO_PROXY) as client:
+            client.send_octets(header + wire.framed(local(7)))
+            assert client.receive() is None
+        with DotClient("127.0.0.1", proxied.tls_port, source=NO_PROXY) as client:
+            client.send_octets(header)
+            with pytest.raises(OSError):
+                client.handshake()
     with DatagramClient("127.0.0.1", proxied.port, source=NO_PROXY) as client:
         response = client.ask(proxy_protocol.header(ALLOWED) + local(7))
         assert (response[:2], response[3] & 0xF) == (proxy_protocol.SIGNATURE[:2], wire.NOTIMP)

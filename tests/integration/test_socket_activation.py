@@ -12,6 +12,7 @@ import pytest
 from harness import inherited, proxy_protocol, wire
 from harness.admin import Admin
 from harness.clients import DatagramClient, StreamClient
+from harness.dot_client import DotClient
 from harness.processes import Process
 from harness.sotto import binary, environment, new_port
 from harness.waiting import PATIENCE, wait_for
@@ -78,6 +79,16 @@ def test_a_socket_for_both_families(start, fake, opened, transport):
     else:
         assert sotto.tcp(query("localhost."), where="127.0.0.77", port=port).answer
         assert sotto.tcp(query("localhost."), where="::1", port=port).rcode() == wire.REFUSED
+
+
+def test_one_for_dns_over_tls(start, fake, opened, leaf):
+    """Nothing of [listen] names it, but its certificate is configured as ever."""
+    port = new_port()
+    start(fake, sockets=[("tls", opened(TCP, "127.0.0.1", port))],
+          server_tls={"certificate": str(leaf.chain), "key": str(leaf.key)})
+    with DotClient("127.0.0.1", port).handshake() as client:
+        client.send(wire.query("localhost", ident=4))
+        assert client.receive()[:2] == b"\0\4"
 
 
 def test_settings_are_those_of_the_configured_address(start, fake, opened):
@@ -178,6 +189,12 @@ def test_one_admin_only(tmp_path, opened):
     assert (result.returncode, result.stderr) == (
         2, 'LISTEN_FDS: more than one socket has this name ("admin"); write one ListenStream= in '
            'its unit\n')
+
+
+def test_encrypted_ones_need_a_certificate(tmp_path, opened):
+    result = run([("tls", opened(TCP, "127.0.0.1", new_port()))], tmp_path)
+    assert result.returncode == 2
+    assert "server_tls" in result.stderr, result.stderr
 
 
 def test_settings_are_not_guessed(tmp_path, opened):
