@@ -1,6 +1,6 @@
 // DNS over HTTPS as the driver of streams sees it: HTTP/2 in, queries out; responses in, HTTP/2
 // out. RFC 8484. A client of HTTP/1.1 is told that it is one. No I/O, no clock.
-// Test: tests/unit/frontend/doh_stream_test.cc.
+// Test: tests/unit/frontend/doh_stream_test.cc, tests/integration/test_doh.py.
 #pragma once
 
 #include <cstdint>

@@ -176,6 +176,7 @@ std::optional<StreamProtocol::Query> StreamConnection::next() {
 void StreamConnection::respond(std::uint32_t stream, std::span<const std::uint8_t> response) {
   assert(waiting_ > 0);
   --waiting_;
+  held_back_ = false;
   protocol_->respond(stream, response);
 }
 
@@ -196,6 +197,7 @@ void StreamConnection::produce(OctetQueue& scratch) {
     return;
   }
   protocol_->produce(scratch);
+  held_back_ = protocol_->held() > 0;
   if (scratch.empty()) return;
   tls_->write(scratch.octets());
   scratch.consume(scratch.size());
@@ -240,7 +242,9 @@ bool StreamConnection::reads() const {
 bool StreamConnection::done() const {
   if (phase_ == Phase::failed) return true;
   if (phase_ != Phase::open) return stopping_;
-  if (unsent() > 0) return false;
+  // What flow control holds back is let go by the client's octets only.
+  const bool undeliverable = input_ended_ && held_back_ && output().empty();
+  if (unsent() > 0 && !undeliverable) return false;
   if (protocol_->ended()) return true;
   return (input_ended_ || stopping_) && waiting_ == 0 && !held_;
 }

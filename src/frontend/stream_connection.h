@@ -112,7 +112,8 @@ class StreamConnection {
   Phase phase_;
   bool input_ended_ = false;
   bool stopping_ = false;
-  bool held_ = false;  // paused, with queries perhaps left in the protocol
+  bool held_ = false;       // paused, with queries perhaps left in the protocol
+  bool held_back_ = false;  // produce() left responses that the client's flow control holds
   Failure failure_;
 };
 
