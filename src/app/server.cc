@@ -7,6 +7,7 @@
 #include "app/pool_spec.h"
 #include "app/totals.h"
 #include "transport/host_addresses_io.h"
+#include "transport/socket_io.h"
 
 namespace sotto {
 namespace {
@@ -36,11 +37,24 @@ std::vector<ServerCertificate> certificates_of(const ServerTls& tls) {
                                     : std::vector<ServerCertificate>();
 }
 
+// A socket that a service manager opened on [::] may stand for 0.0.0.0, too.
+std::vector<ListenAddress> listening_on(const std::vector<WorkerSockets::Bound>& sockets) {
+  std::vector<ListenAddress> listeners;
+  for (const WorkerSockets::Bound& one : sockets) {
+    listeners.push_back(one.listen);
+    const bool all = one.listen.address.ip.is_unspecified();
+    if (!all || !takes_both_families(one.fd.get())) continue;
+    listeners.push_back(one.listen);
+    listeners.back().address.ip = IpAddress();
+  }
+  return listeners;
+}
+
 // All workers have the same.
 Config::Listen encrypted_listeners(const std::vector<WorkerSockets>& sockets) {
   Config::Listen listen;
-  for (const WorkerSockets::Bound& one : sockets.front().tls) listen.tls.push_back(one.listen);
-  for (const WorkerSockets::Bound& one : sockets.front().https) listen.https.push_back(one.listen);
+  listen.tls = listening_on(sockets.front().tls);
+  listen.https = listening_on(sockets.front().https);
   return listen;
 }
 

@@ -191,6 +191,12 @@ tl::expected<SocketAddress, std::string> adopt_listener(SocketKind kind, int fd)
   return address;
 }
 
+bool takes_both_families(int fd) {
+  int only_v6 = 1;
+  socklen_t octets = sizeof only_v6;
+  return ::getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, &octets) == 0 && only_v6 == 0;
+}
+
 tl::expected<UniqueFd, SystemError> begin_connect(SocketKind kind, const SocketAddress& address,
                                                   const LocalEnd& local) {
   UniqueFd fd = new_socket(kind, address);

@@ -65,6 +65,9 @@ tl::expected<UniqueFd, SystemError> open_listener(SocketKind kind, const SocketA
 // caller's.
 tl::expected<SocketAddress, std::string> adopt_listener(SocketKind kind, int fd);
 
+// Do clients of IPv4 reach this IPv6 socket, too? Those of open_listener() they do not.
+bool takes_both_families(int fd);
+
 // A non-blocking socket on its way to address: connected, or, for streams, in progress (wait until
 // writable, then ask connect_result()). Whatever local asks for is in force before anything leaves,
 // or it is an error that says what to do.

@@ -1,6 +1,7 @@
 """Clients of plain DNS are told of the encrypted listeners (RFC 9462, RFC 9461), truly."""
 
 import signal
+import socket
 import ssl
 
 import dns.message
@@ -10,7 +11,7 @@ import dns.rdatatype
 import pytest
 from dns.rdtypes.svcbbase import ParamKey
 
-from harness import netns
+from harness import inherited, netns
 from harness.sotto import new_port
 from harness.waiting import wait_for
 
@@ -149,3 +150,15 @@ def test_of_wildcards_the_addresses_of_the_host_are_announced(start, make_fake, 
         wait_for(lambda: addresses(sotto, "dns.example.") == [link.HERE, "198.51.100.1"], "it")
         link.here.run("ip", "address", "del", f"{link.HERE}/24", "dev", "up0")
         wait_for(lambda: services(sotto)["dot"][3] == ["198.51.100.1", link.HERE6], "it to go")
+
+
+@pytest.mark.skipif(bool(netns.missing()), reason=netns.missing())
+def test_a_socket_for_both_families_is_announced_for_both(start, make_fake, leaf):
+    """As systemd makes of ListenStream=853."""
+    with netns.Link() as link, link.here.inside():
+        fake = make_fake()
+        tls = new_port()
+        with inherited.opened(socket.SOCK_STREAM, "::", tls, both_families=True) as opened:
+            sotto = start(fake, sockets=[("tls", opened)],
+                          server_tls={"certificate": str(leaf.chain), "key": str(leaf.key)})
+        assert services(sotto)["dot"][2:4] == (tls, [link.HERE, link.HERE6])
