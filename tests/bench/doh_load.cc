@@ -291,6 +291,7 @@ bool run(Load& load, std::vector<std::unique_ptr<Client>>& clients, std::size_t 
     if (!clients[begun % clients.size()]->ask()) return false;
   }
   std::vector<pollfd> watched;
+  watched.reserve(clients.size());
   for (const auto& client : clients) watched.push_back({client->fd(), POLLIN, 0});
   while (!load.complete() && ::poll(watched.data(), watched.size(), silence_milliseconds) > 0) {
     for (std::size_t at = 0; at < clients.size(); ++at) {
