@@ -217,7 +217,13 @@ void StreamConnection::sent(std::size_t count) {
 }
 
 void StreamConnection::say_goodbye() {
-  if (tls_ != nullptr && phase_ == Phase::open) tls_->close();
+  if (phase_ != Phase::open) return;
+  protocol_->stop();
+  OctetQueue rest;
+  protocol_->produce(rest);
+  if (tls_ == nullptr) return;
+  if (!rest.empty()) tls_->write(rest.octets());
+  tls_->close();
 }
 
 std::size_t StreamConnection::unsent() const {

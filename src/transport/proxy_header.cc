@@ -135,7 +135,6 @@ constexpr std::uint8_t proxy_command = 0x21;
 
 // The family's half and the protocol's half of an octet; 0 is unspecified in both.
 constexpr unsigned inet = 1;
-constexpr unsigned inet6 = 2;
 constexpr unsigned unix_sockets = 3;
 constexpr unsigned datagram = 2;
 // Of source and destination: addresses and ports, or paths.

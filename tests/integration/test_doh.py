@@ -220,6 +220,16 @@ def test_what_was_asked_is_answered_when_sotto_stops(start, fake, leaf):
     assert wire.oracle_text("last.example") in said
 
 
+def test_idle_connections_end_with_goaway(start, fake, leaf):
+    """RFC 9113 §6.8: so that a client knows which of its requests were not looked at."""
+    doh = start_doh(start, fake, leaf, tcp={"idle_timeout": "300ms"})
+    with doh.doh() as client:
+        assert client.response(client.get(LOCAL)).status == 200
+        while not client.closed:
+            client.receive()
+    assert client.goaway == 0
+
+
 def test_who_leaves_without_taking_the_answer_is_let_go(start, fake, leaf):
     """Flow control held it back; nothing waits for windows that cannot come any more."""
     fake.answer = answers.many_records(100)
