@@ -135,7 +135,7 @@ void add_streams(MetricFamilies& families, const std::vector<WorkerState>& worke
 void add_certificates(MetricFamilies& families,
                       const std::vector<ServerCertificate>& certificates) {
   MetricFamily& family =
-      families.gauge("sotto_certificate_expiry_timestamp_seconds",
+      families.gauge("sotto_server_certificate_expiry_timestamp_seconds",
                      "When the certificate shown to clients expires, since 1970 UTC.");
   for (const ServerCertificate& certificate : certificates) {
     family.add({{"file", certificate.file}},

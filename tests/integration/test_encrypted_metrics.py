@@ -75,7 +75,7 @@ def test_connections_over_tls_and_https_are_counted(start, fake, leaf, authority
     assert metrics("sotto_https_connections_accepted_total") == 2
     assert metrics("sotto_https_requests_total", result="answered") == 1
     assert metrics("sotto_https_requests_total", result="refused") == 1
-    expires = metrics("sotto_certificate_expiry_timestamp_seconds", file=str(leaf.chain))
+    expires = metrics("sotto_server_certificate_expiry_timestamp_seconds", file=str(leaf.chain))
     assert 19 * 86_400 < expires - time.time() < 21 * 86_400
 
     assert sotto.stop() == 0
