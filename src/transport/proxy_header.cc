@@ -133,7 +133,7 @@ constexpr std::size_t fixed_octets = length_at + 2;
 constexpr std::uint8_t local_command = 0x20;
 constexpr std::uint8_t proxy_command = 0x21;
 
-// The family's half and the protocol's half of an octet; 0 is unspecified in both.
+// The family's half (2: IPv6) and the protocol's half of an octet; 0 is unspecified in both.
 constexpr unsigned inet = 1;
 constexpr unsigned unix_sockets = 3;
 constexpr unsigned datagram = 2;
