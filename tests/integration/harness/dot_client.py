@@ -14,6 +14,7 @@ def context(ca_file=None, alpn: list[str] | None = None) -> ssl.SSLContext:
     made.verify_mode = ssl.CERT_REQUIRED if ca_file else ssl.CERT_NONE
     if ca_file:
         made.load_verify_locations(ca_file)
+    made.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # an end without a goodbye is an error
     if alpn is None:
         alpn = ["dot"]
     if alpn:
