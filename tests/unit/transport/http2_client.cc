@@ -113,7 +113,7 @@ ssize_t Http2Client::read_upload(nghttp2_session*, std::int32_t, std::uint8_t* b
                                  nghttp2_data_source* source, void*) {
   Upload& upload = *static_cast<Upload*>(source->ptr);
   const std::size_t count = std::min(octets, upload.body.size() - upload.sent);
-  std::memcpy(buffer, upload.body.data() + upload.sent, count);
+  if (count > 0) std::memcpy(buffer, upload.body.data() + upload.sent, count);
   upload.sent += count;
   if (upload.sent < upload.body.size()) return static_cast<ssize_t>(count);
   if (!upload.endless) {
