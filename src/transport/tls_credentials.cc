@@ -45,9 +45,9 @@ std::string pin_to_text(const SpkiPin& pin) {
   return text;
 }
 
-PriorityOwner make_tls_priority() {
+PriorityOwner make_tls_priority(const std::string& text) {
   gnutls_priority_t priority = nullptr;
-  const int error = gnutls_priority_init2(&priority, tls_priority, nullptr, 0);
+  const int error = gnutls_priority_init2(&priority, text.c_str(), nullptr, 0);
   assert(error == 0 && "tls_priority is not understood");
   return PriorityOwner(error == 0 ? priority : nullptr);
 }
@@ -70,7 +70,7 @@ Result<std::shared_ptr<const TlsTrust>> TlsTrust::load(const std::string& ca_fil
 
   std::shared_ptr<TlsTrust> trust(new TlsTrust);
   trust->credentials_ = std::make_unique<Credentials>();
-  trust->credentials_->priority = make_tls_priority();
+  trust->credentials_->priority = make_tls_priority(tls_priority);
   trust->credentials_->credentials = make_certificate_credentials();
   trust->credentials_->list = std::move(owner);
   trust->certificates_ = static_cast<std::size_t>(count);

@@ -295,7 +295,7 @@ TlsServerCredentials::load(const std::vector<CertificatePair>& pairs,
     server->certificates_.push_back(described(files.certificate, *certificates));
     import(server->credentials_->pairs.emplace_back(), *certificates, std::move(*key));
   }
-  server->credentials_->priority = make_tls_priority();
+  server->credentials_->priority = make_tls_priority(std::string(tls_priority) + tls_server_order);
   server->credentials_->credentials = make_certificate_credentials();
   gnutls_certificate_set_retrieve_function3(server->credentials_->credentials.get(),
                                             &give_certificate);

@@ -81,7 +81,7 @@ TestServer::TestServer(const std::vector<const TestIdentity*>& chain,
 }
 
 TestClient::TestClient(const TestClientOptions& options)
-    : TestEnd(GNUTLS_CLIENT, options.priority, options.alpn) {
+    : TestEnd(GNUTLS_CLIENT | options.flags, options.priority, options.alpn) {
   if (!options.chain.empty()) show(options.chain);
   if (!options.server_name.empty()) {
     check(gnutls_server_name_set(session_, GNUTLS_NAME_DNS, options.server_name.data(),

@@ -86,6 +86,7 @@ struct TestClientOptions {
   std::string server_name = {};                 // empty: none
   std::vector<const TestIdentity*> chain = {};  // shown when a certificate is asked for
   Octets session = {};                          // to be resumed; empty: none
+  unsigned flags = 0;                           // of gnutls_init()
 };
 
 // It believes any server.

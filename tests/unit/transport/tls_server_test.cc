@@ -90,6 +90,24 @@ TEST_P(TlsServer, ChoosesTheApplicationProtocol) {
   }
 }
 
+// Clients of OpenSSL and GnuTLS prefer what costs the server more.
+TEST_P(TlsServer, PrefersWhatCostsLeast) {
+  const std::string priority = std::string(GetParam()) +
+                               ":-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM"
+                               ":-GROUP-ALL:+GROUP-SECP256R1:+GROUP-X25519";
+  for (const Cut& cut : {Cut(whole), Cut(single)}) {
+    // Without a key for X25519 there is a second hello.
+    for (const unsigned flags : {0U, unsigned{GNUTLS_KEY_SHARE_TOP}}) {
+      TestClient client({.priority = priority.c_str(), .flags = flags});
+      const auto server = TlsEngine::server(server_settings(), {"dot"});
+      run_handshake(client, *server, cut);
+      ASSERT_EQ(server->state(), State::ready) << server->failure().reason;
+      EXPECT_TRUE(server->description().ends_with(" ECDHE-X25519 AES-128-GCM"))
+          << server->description();
+    }
+  }
+}
+
 // A client hello that says to be 16 MB long, and does not end.
 TEST_P(TlsServer, AnEndlessHelloIsNotKept) {
   const auto server = TlsEngine::server(server_settings(), {"dot"});
