@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 #include <nghttp2/nghttp2.h>
+#include <utility>
 
 namespace sotto {
 namespace {
@@ -75,21 +76,23 @@ void Http2Server::receive(std::span<const std::uint8_t> octets) {
 }
 
 std::optional<HttpRequestView> Http2Server::next() {
+  taken_.reset();
   Stream* stream = whole_.front();
   if (stream == nullptr || broken()) return std::nullopt;
   whole_.remove(*stream);
   others_.push_back(*stream);
   stream->state = Stream::State::taken;
-  body_octets_ -= stream->body.size();
+  request_octets_ -= stream->text.size() + stream->body.size();
+  taken_.emplace(Taken{std::move(stream->text), std::move(stream->body)});
   const auto text = [&](Text part) {
-    return std::string_view(stream->text).substr(part.at, part.length);
+    return std::string_view(taken_->text).substr(part.at, part.length);
   };
   return HttpRequestView{.stream = static_cast<std::uint32_t>(stream->id),
                          .fault = stream->fault,
                          .method = text(stream->method),
                          .path = text(stream->path),
                          .content_type = text(stream->content_type),
-                         .body = stream->body};
+                         .body = taken_->body};
 }
 
 Http2Server::Stream* Http2Server::find(std::uint32_t id) const {
@@ -117,7 +120,6 @@ void Http2Server::respond(std::uint32_t id, const HttpResponse& response) {
   fields.add("content-length", decimal(response.body.size(), length), false);
   if (!response.cache_control.empty()) fields.add("cache-control", response.cache_control, false);
   if (!response.allow.empty()) fields.add("allow", response.allow, false);
-  stream.body.clear();
   if (!stream.head) stream.body.assign(response.body.begin(), response.body.end());
   held_octets_ += stream.body.size();
   if (held_octets_ > http2_unread_octets_max) return end(Http2Ending::unread);

@@ -34,14 +34,15 @@ inline constexpr std::size_t http2_header_bomb_octets = 4 * http2_header_list_oc
 inline constexpr std::size_t http2_response_table_octets = 256;
 // A request's content, which is a DNS message: beyond it the request is answered 413.
 inline constexpr std::size_t http2_body_octets_max = 65'535;
-// Contents of all requests that have not been taken by next(): two of the longest.
-inline constexpr std::size_t http2_bodies_octets_max = 2 * 65'536;
+// What is kept of all requests that have not been taken by next(): two of the longest contents, and
+// fields, which count as HPACK makes thousands of octets of one.
+inline constexpr std::size_t http2_requests_octets_max = 2 * 65'536 + http2_header_list_octets_max;
 // Responses that flow control holds back. With the windows of a client that says nothing about them
 // 65,535 octets are on their way, and clients keep up; this is 800 responses of the largest size
 // seen often, 1,232 octets.
 inline constexpr std::size_t http2_unread_octets_max = 1'048'576;
 
-// A request as it was sent; valid until the next call of next() or receive().
+// A request as it was sent; valid until the next call of next().
 struct HttpRequestView {
   enum class Fault : std::uint8_t { none, header_list_too_large, body_too_large };
   std::uint32_t stream = 0;
@@ -90,8 +91,8 @@ class Http2Server {
 
   // Octets of responses' bodies that were accepted, not produced, and may be one day.
   std::size_t held() const { return broken() ? 0 : held_octets_; }
-  // Octets of requests' bodies that were received and not taken by next().
-  std::size_t bodies() const { return body_octets_; }
+  // Octets kept of requests that were received and not taken by next().
+  std::size_t request_octets() const { return request_octets_; }
   // Requests whose streams are open.
   std::size_t streams() const { return whole_.size() + others_.size(); }
 
@@ -118,11 +119,16 @@ class Http2Server {
     bool request_ended = false;  // the client sends no more
     bool in_trailers = false;    // fields that come now are none of the request's
     Text method, path, content_type;
-    std::string text;
-    std::vector<std::uint8_t> body;  // of the request, then of the response
+    std::string text;                // of the request, until it is taken
+    std::vector<std::uint8_t> body;  // likewise, then of the response
     std::size_t sent = 0;            // of the response's body
     std::size_t field_octets = 0;    // of the header list
     ListHook<Stream> links;          // in whole_ or in others_
+  };
+  // What next() gave last: a stream that waits for its response keeps nothing of its request.
+  struct Taken {
+    std::string text;
+    std::vector<std::uint8_t> body;
   };
   using Streams = IntrusiveList<Stream, &Stream::links>;
 
@@ -133,6 +139,7 @@ class Http2Server {
   void begin_trailers(std::int32_t id);
   bool count_field(std::string_view name, std::string_view value);
   void on_field(std::string_view name, std::string_view value);
+  void count_request(std::size_t octets);
   void on_body(Stream& stream, std::span<const std::uint8_t> octets);
   void on_request_ended(Stream& stream);
   void on_whole(Stream& stream, HttpRequestView::Fault fault);
@@ -154,7 +161,8 @@ class Http2Server {
   Streams others_;
   Stream* fields_of_ = nullptr;  // the header block at hand
   std::size_t held_octets_ = 0;
-  std::size_t body_octets_ = 0;
+  std::size_t request_octets_ = 0;
+  std::optional<Taken> taken_;
 };
 
 }  // namespace sotto

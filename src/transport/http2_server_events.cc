@@ -229,6 +229,7 @@ void Http2Server::on_field(std::string_view name, std::string_view value) {
     part = {.at = static_cast<std::uint16_t>(stream.text.size()),
             .length = static_cast<std::uint16_t>(value.size())};
     stream.text.append(value);
+    count_request(value.size());
   };
   if (name == ":path") {
     keep(stream.path);
@@ -243,13 +244,17 @@ void Http2Server::on_field(std::string_view name, std::string_view value) {
 void Http2Server::on_body(Stream& stream, std::span<const std::uint8_t> octets) {
   if (stream.state != Stream::State::arriving) return;
   if (stream.body.size() + octets.size() > http2_body_octets_max) {
-    body_octets_ -= stream.body.size();
-    stream.body.clear();
+    request_octets_ -= stream.body.size();
+    stream.body = std::vector<std::uint8_t>();
     return on_whole(stream, HttpRequestView::Fault::body_too_large);
   }
   stream.body.insert(stream.body.end(), octets.begin(), octets.end());
-  body_octets_ += octets.size();
-  if (body_octets_ > http2_bodies_octets_max) end(Http2Ending::bodies);
+  count_request(octets.size());
+}
+
+void Http2Server::count_request(std::size_t octets) {
+  request_octets_ += octets;
+  if (request_octets_ > http2_requests_octets_max) end(Http2Ending::bodies);
 }
 
 void Http2Server::on_request_ended(Stream& stream) {
@@ -269,7 +274,7 @@ void Http2Server::on_closed(Stream& stream) {
   if (answered) {
     held_octets_ -= stream.body.size() - stream.sent;
   } else if (stream.state != Stream::State::taken) {
-    body_octets_ -= stream.body.size();
+    request_octets_ -= stream.text.size() + stream.body.size();
   }
   if (answered && stream.sent == stream.body.size()) {
     allowance_.on_response();

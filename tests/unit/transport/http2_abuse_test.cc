@@ -155,6 +155,47 @@ TEST(Http2Abuse, HpackBomb) {
   EXPECT_LT(abused.grown, 32'768U);
 }
 
+// One large field that is kept, put into the table once; then each request that never ends names it
+// four times.
+TEST(Http2Abuse, LargeFieldsOfRequestsThatNeverEnd) {
+  Abused abused;
+  const Octets post = header_block(
+      {{":method", "POST"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}});
+  Octets first = post;
+  // `content-type` is 31 of the static table; the value's length 3,900 as 0x7F 0xBD 0x1D.
+  first += Octets{0x40 | 31, 0x7F, 0xBD, 0x1D};
+  first += Octets(3'900, 'v');
+  Octets next = post;
+  next += Octets(4, 0xBE);
+  const int turns = abused.flood([&](int turn) {
+    return frame(NGHTTP2_HEADERS, end_headers, stream_of(turn), turn == 0 ? first : next);
+  });
+  EXPECT_EQ(turns, 11);
+  EXPECT_EQ(abused.cause(), "bodies");
+  EXPECT_LT(abused.grown, 262'144U);
+}
+
+// Of a request that waits for its response nothing is kept.
+TEST(Http2Abuse, LargeRequestsThatWait) {
+  Abused abused;
+  const Octets post = header_block(
+      {{":method", "POST"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}});
+  const int turns = abused.flood(
+      [&](int turn) {
+        while (abused.server.next()) continue;
+        Octets octets = frame(NGHTTP2_HEADERS, end_headers, stream_of(turn), post);
+        for (int part = 0; part < 4; ++part) {
+          const std::uint8_t flags = part == 3 ? NGHTTP2_FLAG_END_STREAM : NGHTTP2_FLAG_NONE;
+          octets += frame(NGHTTP2_DATA, flags, stream_of(turn), Octets(16'000, 'x'));
+        }
+        return octets;
+      },
+      50);
+  EXPECT_EQ(turns, 50);
+  EXPECT_EQ(abused.cause(), "none");
+  EXPECT_LT(abused.grown, 524'288U);
+}
+
 struct Flood {
   const char* name;
   Octets octets;
@@ -206,7 +247,7 @@ TEST(Http2Abuse, BodiesThatNeverEnd) {
     octets += frame(NGHTTP2_DATA, 0, stream_of(turn), part);
     return octets;
   });
-  EXPECT_EQ(turns, 17);
+  EXPECT_EQ(turns, 18);
   EXPECT_EQ(abused.cause(), "bodies");
   EXPECT_LT(abused.grown, 262'144U);
 }

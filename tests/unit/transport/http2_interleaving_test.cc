@@ -168,7 +168,7 @@ void Interleaving::run() {
   ASSERT_FALSE(client_.confused());
   ASSERT_EQ(server_.streams(), 0U);
   ASSERT_EQ(server_.held(), 0U);
-  ASSERT_EQ(server_.bodies(), 0U);
+  ASSERT_EQ(server_.request_octets(), 0U);
 }
 
 TEST(Http2Interleaving, GivesEachStreamItsOwnResponseWhateverHappens) {
