@@ -146,9 +146,15 @@ TlsEngine::State TlsEngine::handshake() {
   if (state_ == State::handshaking) check_first_octet();
   if (state_ != State::handshaking) return state_;
   int error = 0;
-  do {  // each warning takes octets from the input, so this ends
+  bool again = true;
+  while (again) {  // each turn but the last takes octets from the input, so this ends
+    const std::size_t waiting = input_.size();
     error = gnutls_handshake(session_);
-  } while (error == GNUTLS_E_INTERRUPTED || error == GNUTLS_E_WARNING_ALERT_RECEIVED);
+    // Also said when a record holds a part of a message only, with more records behind it.
+    const bool took_a_part = error == GNUTLS_E_AGAIN && !input_.empty() && input_.size() < waiting;
+    again =
+        took_a_part || error == GNUTLS_E_INTERRUPTED || error == GNUTLS_E_WARNING_ALERT_RECEIVED;
+  }
   if (handshake_octets_ > handshake_octets_limit()) {
     gnutls_alert_send(session_, GNUTLS_AL_FATAL, GNUTLS_A_RECORD_OVERFLOW);
     fail(TlsFailure::Kind::protocol, "the handshake of the peer is too long");

@@ -1,5 +1,6 @@
 // The server's side of a handshake: tickets across reloads and fleets, application protocols, and
 // every cut of what a client sends.
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include "test_tls_world.h"
@@ -62,6 +63,28 @@ TEST_P(TlsServer, HoweverTheOctetsAreCut) {
     deliver(*server, std::span(hello).subspan(first));
     ASSERT_EQ(server->handshake(), State::handshaking) << first;
     EXPECT_FALSE(server->output().empty());
+  }
+}
+
+// A hello in any number of records that come at once (RFC 8446 §5.1) needs no more octets.
+TEST_P(TlsServer, HoweverTheHelloIsSpreadOverRecords) {
+  constexpr std::size_t header = 5;
+  for (const std::size_t part : {1U, 2U, 3U, 50U, 500U}) {
+    TestClient client({.priority = GetParam()});
+    client.handshake();
+    const Octets hello = client.take_output();
+    Octets spread;
+    for (std::size_t at = header; at < hello.size(); at += part) {
+      const std::size_t count = std::min(part, hello.size() - at);
+      spread.insert(spread.end(),
+                    {hello[0], hello[1], hello[2], static_cast<std::uint8_t>(count >> 8U),
+                     static_cast<std::uint8_t>(count & 0xFFU)});
+      spread.insert(spread.end(), &hello[at], &hello[at] + count);
+    }
+    const auto server = TlsEngine::server(server_settings(), {"dot"});
+    deliver(*server, spread);
+    EXPECT_EQ(server->handshake(), State::handshaking) << server->failure().reason;
+    EXPECT_FALSE(server->output().empty()) << part;
   }
 }
 
