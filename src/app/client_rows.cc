@@ -216,7 +216,9 @@ constexpr auto rows = std::to_array<Option>({
      .set = [](Draft& draft, Entry&,
                const Value& value) { draft.config.tcp.idle_timeout = milliseconds{value.number}; },
      .print = [](const Config& config, const Entry&) { return quoted(config.tcp.idle_timeout); },
-     .help = "Close a client's TCP connection that sent no complete query for this long."},
+     .help =
+         "Close a client's connection, over TLS or not, that sent no complete query for this long. "
+         "When more than half of tcp.connections_max are open, the time shrinks, to a tenth."},
     {.key = "tcp.connections_max",
      .kind = Kind::integer,
      .minimum = 1,
@@ -229,7 +231,7 @@ constexpr auto rows = std::to_array<Option>({
          },
      .print = [](const Config& config,
                  const Entry&) { return std::to_string(config.tcp.connections_max); },
-     .help = "Clients' TCP connections open at once, per worker."},
+     .help = "Clients' connections open at once, per worker: TCP, TLS and HTTPS together."},
     {.key = "tcp.connections_per_client_max",
      .kind = Kind::integer,
      .minimum = 1,
@@ -242,8 +244,8 @@ constexpr auto rows = std::to_array<Option>({
          },
      .print = [](const Config& config,
                  const Entry&) { return std::to_string(config.tcp.connections_per_client_max); },
-     .help = "TCP connections of one client address, per worker. Many clients may stand behind "
-             "one address."},
+     .help = "Connections of one client address, per worker: TCP, TLS and HTTPS together. Many "
+             "clients may stand behind one address."},
 });
 
 }  // namespace
