@@ -22,6 +22,10 @@ std::string date(std::chrono::system_clock::time_point when) {
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc)};
 }
 
+bool is_early(const ServerCertificate& certificate) {
+  return wall_now() < certificate.begins;
+}
+
 std::string names_text(const ServerCertificate& certificate) {
   constexpr std::size_t names_logged_max = 4;
   std::string text;
@@ -38,6 +42,22 @@ bool same_ticket_key(const ServerTls& one, const ServerTls& other) {
 }
 
 }  // namespace
+
+std::vector<std::string> certificate_warnings(const ServerTls& tls) {
+  std::vector<std::string> warnings;
+  if (tls.credentials == nullptr) return warnings;
+  for (const ServerCertificate& certificate : tls.credentials->certificates()) {
+    const std::int64_t days = days_left(certificate);
+    if (is_early(certificate)) {
+      warnings.push_back("clients refuse the certificate in " + certificate.file + " before " +
+                         date(certificate.begins) + ", when it begins to be valid");
+    } else if (days < CertificateKeeper::warning_days) {
+      warnings.push_back("the certificate in " + certificate.file +
+                         (days < 0 ? " expired at " : " expires at ") + date(certificate.expires));
+    }
+  }
+  return warnings;
+}
 
 void CertificateKeeper::adopt(ServerTls tls, Instant now) {
   take_up(std::move(tls));
@@ -85,7 +105,11 @@ void CertificateKeeper::tell(const ServerCertificate& certificate, std::int64_t 
         level, kind, message,
         {{"file", certificate.file}, {"names", names}, {"expires", expires}, {"days", days}});
   };
-  if (days < 0) {
+  if (is_early(certificate)) {
+    log_.error(
+        "certificate.early", "clients refuse a certificate that is not valid yet",
+        {{"file", certificate.file}, {"names", names}, {"begins", date(certificate.begins)}});
+  } else if (days < 0) {
     write(LogLevel::error, "certificate.expired", "clients refuse an expired certificate");
   } else if (days < warning_days) {
     write(LogLevel::warning, "certificate.expires", "a certificate expires soon");
@@ -101,7 +125,7 @@ void CertificateKeeper::tell_expiry(bool always) {
     const std::int64_t days = days_left(certificate);
     const auto told = days_told_.find(certificate.file);
     if (told != days_told_.end() && told->second == days) continue;  // once a day
-    if (days >= warning_days && !always) continue;
+    if (days >= warning_days && !is_early(certificate) && !always) continue;
     days_told_[certificate.file] = days;
     tell(certificate, days);
   }

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/logging.h"
 #include "app/server_tls.h"
@@ -45,5 +46,8 @@ class CertificateKeeper {
   std::map<std::string, std::int64_t> days_told_;  // by certificate file
   Instant next_look_ = never;
 };
+
+// What to say at once of certificates that clients refuse, or will within warning_days.
+std::vector<std::string> certificate_warnings(const ServerTls& tls);
 
 }  // namespace sotto

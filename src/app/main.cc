@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "app/certificate_keeper.h"
 #include "app/command_line.h"
 #include "app/config_source.h"
 #include "app/help.h"
@@ -43,6 +44,9 @@ int check(const sotto::ConfigSource& source) {
   print(stdout, sotto::config_text(loaded->config));
   const std::string warning = sotto::cache_file_warning(loaded->config);
   if (!warning.empty()) print(stderr, "sotto: warning: " + warning + "\n");
+  for (const std::string& of_certificate : sotto::certificate_warnings(loaded->server_tls)) {
+    print(stderr, "sotto: warning: " + of_certificate + "\n");
+  }
   return exit_clean;
 }
 

@@ -94,6 +94,7 @@ void finish_server_tls(Draft& draft) {
                     " files; each certificate needs its key, in the same order"});
   }
   for (std::size_t i = 0; i < std::min(certificates.size(), keys.size()); ++i) {
+    if (certificates[i].text.empty() || keys[i].text.empty()) continue;  // an error by now
     draft.config.server_tls.pairs.push_back({certificates[i].text, keys[i].text});
     draft.server_files[certificates[i].text] = certificates[i].place;
     draft.server_files[keys[i].text] = keys[i].place;

@@ -23,8 +23,6 @@ constexpr const char* key_advice = "it must hold the private key in PEM form";
 constexpr const char* plain_key_advice =
     "nobody is there to ask for a passphrase; write the key without one: openssl pkey -in FILE "
     "-out NEW-FILE";
-constexpr const char* other_key_advice =
-    "give each certificate the key that it was requested with, in the same order";
 
 gnutls_datum_t view(const void* data, std::size_t size) {
   // GnuTLS takes input as a datum without const; it does not write to it.
@@ -116,17 +114,22 @@ std::string unusable(gnutls_x509_crt_t certificate) {
   return {};
 }
 
-std::string check_key(const CertificatePair& files, const Certificates& certificates,
-                      gnutls_x509_privkey_t key) {
+tl::expected<void, ServerFileFault> check_key(const CertificatePair& files,
+                                              const Certificates& certificates,
+                                              gnutls_x509_privkey_t key) {
   const auto wanted = key_id(&gnutls_x509_privkey_get_key_id, key);
   const auto found = std::ranges::find_if(certificates, [&](const CertificateOwner& certificate) {
     return wanted && key_id(&gnutls_x509_crt_get_key_id, certificate.get()) == wanted;
   });
   if (found == certificates.end()) {
-    return "the private key does not belong to the certificate in " + files.certificate;
+    return fault(files.key,
+                 "the private key does not belong to the certificate in " + files.certificate,
+                 "give each certificate the key that it was requested with, in the same order");
   }
   if (found != certificates.begin()) {
-    return "the private key belongs to another than the first certificate in " + files.certificate;
+    return fault(files.certificate,
+                 "the private key belongs to another certificate than the first in this file",
+                 "put the server's own certificate first, then those of its issuers");
   }
   return {};
 }
@@ -158,6 +161,8 @@ ServerCertificate described(const std::string& file, const Certificates& certifi
     if (name.type == GNUTLS_SAN_DNSNAME) shown.dns_names.push_back(lower(name.octets));
     if (const auto address = name.address()) shown.addresses.push_back(*address);
   }
+  shown.begins = std::chrono::system_clock::from_time_t(
+      gnutls_x509_crt_get_activation_time(certificates.front().get()));
   shown.expires = std::chrono::system_clock::from_time_t(
       gnutls_x509_crt_get_expiration_time(certificates.front().get()));
   shown.fingerprint = fingerprint_of(certificates);
@@ -286,9 +291,10 @@ TlsServerCredentials::load(const std::vector<CertificatePair>& pairs,
     if (!certificates) return tl::unexpected(certificates.error());
     auto key = read_key(files.key);
     if (!key) return tl::unexpected(key.error());
-    std::string wrong = check_key(files, *certificates, key->get());
-    if (!wrong.empty()) return fault(files.key, std::move(wrong), other_key_advice);
-    wrong = unusable(certificates->front().get());
+    if (auto fits = check_key(files, *certificates, key->get()); !fits) {
+      return tl::unexpected(fits.error());
+    }
+    std::string wrong = unusable(certificates->front().get());
     if (!wrong.empty()) {
       return fault(files.certificate, std::move(wrong), "use one for TLS servers, ECDSA P-256 say");
     }

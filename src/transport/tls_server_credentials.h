@@ -59,6 +59,7 @@ struct ServerCertificate {
   std::string file;
   std::vector<std::string> dns_names;  // of its SubjectAltName, in that order, in lower case
   std::vector<IpAddress> addresses;    // likewise
+  std::chrono::system_clock::time_point begins;  // before, it is not valid yet
   std::chrono::system_clock::time_point expires;
   std::string fingerprint;  // 32 octets, of the whole chain
   friend bool operator==(const ServerCertificate&, const ServerCertificate&) = default;

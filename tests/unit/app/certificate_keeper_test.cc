@@ -140,5 +140,36 @@ TEST_F(CertificateKeeperTest, TellsWhatExpires) {
   }
 }
 
+TEST_F(CertificateKeeperTest, TellsWhatIsNotValidYet) {
+  ServerTlsFiles files;
+  files.pairs.push_back(world_.replace_pair(
+      "early",
+      TestIdentity({.dns_names = {"a.example"}, .valid_from = hours(1), .valid_to = hours(48)})));
+  adopt(files);
+  EXPECT_FALSE(look());
+  EXPECT_TRUE(lines_.say("error   certificate.early"));
+  EXPECT_EQ(lines_.count("certificate.early"), 1U) << "once a day";
+  EXPECT_EQ(lines_.count("certificate.expires"), 0U) << "that is not what is wrong today";
+}
+
+TEST_F(CertificateKeeperTest, WarnsOfWhatClientsRefuseOrSoonWill) {
+  const auto warnings = [&](std::chrono::seconds from, std::chrono::seconds to) {
+    ServerTlsFiles files;
+    files.pairs.push_back(world_.replace_pair(
+        "a", TestIdentity({.dns_names = {"a.example"}, .valid_from = from, .valid_to = to})));
+    std::string text;
+    for (const std::string& warning :
+         certificate_warnings(*load_server_tls(files, world_.own_key))) {
+      text += warning + "\n";
+    }
+    return text.substr(0, text.find(world_.path("a.pem")));
+  };
+  EXPECT_EQ(warnings(hours(-1), hours(24 * 15)), "");
+  EXPECT_EQ(warnings(hours(-1), hours(24 * 13)), "the certificate in ");
+  EXPECT_EQ(warnings(hours(-2), hours(-1)), "the certificate in ");
+  EXPECT_EQ(warnings(hours(1), hours(24 * 90)), "clients refuse the certificate in ");
+  EXPECT_TRUE(certificate_warnings({}).empty());
+}
+
 }  // namespace
 }  // namespace sotto::test

@@ -145,9 +145,9 @@ TEST(TlsServerCredentials, SaysWhatDoesNotBelongTogether) {
                   "same order"},
                  {"the issuer's certificate first",
                   {reversed, good.key},
-                  good.key,
-                  "the private key belongs to another than the first certificate in " + reversed,
-                  ""},
+                  reversed,
+                  "the private key belongs to another certificate than the first in this file",
+                  "first"},
                  {"a key that may not sign handshakes", authority, authority.certificate,
                   "the certificate does not allow its key to sign", "ECDSA"}});
 }
