@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <ranges>
 
 #include "app/text.h"
 
@@ -148,10 +149,14 @@ Designation designated_endpoints(const Config::Discovery& discovery, const Confi
   return designation;
 }
 
-std::vector<IpAddress> to_list(const Addresses& addresses) {
+std::vector<IpAddress> announced(const Addresses& addresses) {
   std::vector<IpAddress> list;
-  for (const Designation::Ipv4& address : addresses.v4) list.push_back(IpAddress::v4(address));
-  for (const Designation::Ipv6& address : addresses.v6) list.push_back(IpAddress::v6(address));
+  for (const auto& octets : addresses.v4 | std::views::take(designated_addresses_max)) {
+    list.push_back(IpAddress::v4(octets));
+  }
+  for (const auto& octets : addresses.v6 | std::views::take(designated_addresses_max)) {
+    list.push_back(IpAddress::v6(octets));
+  }
   return list;
 }
 

@@ -36,6 +36,7 @@ const ServerCertificate* certificate_of(const Name& name,
 Designation designated_endpoints(const Config::Discovery& discovery, const Config::Listen& listen,
                                  const std::vector<IpAddress>& host);
 
-std::vector<IpAddress> to_list(const Designation::Addresses& addresses);
+// What clients are told of them: the first designated_addresses_max of each family.
+std::vector<IpAddress> announced(const Designation::Addresses& addresses);
 
 }  // namespace sotto

@@ -36,7 +36,7 @@ bool Discovery::refresh(const Config::Discovery& discovery, const Config::Listen
     }
     log_.info("discovery.announced", "what clients are told of the encrypted listeners",
               {{"name", resolver_ ? name_to_text(designation_.name.octets()) : "none"},
-               {"addresses", text_of(to_list(designation_.addresses))}});
+               {"addresses", text_of(announced(designation_.addresses))}});
   }
   tell_of_certificate(certificates);
   return changed;
@@ -59,7 +59,7 @@ void Discovery::tell_of_certificate(const std::vector<ServerCertificate>& certif
   const bool has_name = certificate != nullptr;
   if (resolver_ && !has_name) unproven = name_to_text(designation_.name.octets());
   if (resolver_ && has_name) {
-    std::vector<IpAddress> addresses = to_list(designation_.addresses);
+    std::vector<IpAddress> addresses = announced(designation_.addresses);
     std::erase_if(addresses, [&](const IpAddress& address) {
       const auto& proven = certificate->addresses;
       return std::find(proven.begin(), proven.end(), address) != proven.end();

@@ -29,10 +29,10 @@ std::string said(const Designation& designation) {
   std::string text;
   for (const Designation::Endpoint& endpoint : designation.endpoints) {
     text += (endpoint.is_https ? "https " : "tls ") + std::to_string(endpoint.port) + endpoint.path;
-    for (const IpAddress& address : to_list(endpoint.addresses)) text += " " + address.text();
+    for (const IpAddress& address : announced(endpoint.addresses)) text += " " + address.text();
     text += "; ";
   }
-  for (const IpAddress& address : to_list(designation.addresses)) text += address.text() + " ";
+  for (const IpAddress& address : announced(designation.addresses)) text += address.text() + " ";
   return text;
 }
 
@@ -130,6 +130,14 @@ TEST(Designation, ConfiguredAddressesGoBeforeThoseOfListeners) {
   EXPECT_EQ(said(designated_endpoints(discovery, listen, {})),
             "tls 853 198.51.100.1 2001:db8::2; "
             "https 443/dns-query 198.51.100.1 2001:db8::2; 198.51.100.1 2001:db8::2 ");
+}
+
+TEST(Designation, MoreAddressesThanAResponseHoldsAreNotAnnounced) {
+  Designation::Addresses addresses;
+  for (std::uint8_t host = 1; host <= 7; ++host) addresses.v4.push_back({192, 0, 2, host});
+  const auto list = announced(addresses);
+  EXPECT_EQ(list.size(), designated_addresses_max);
+  EXPECT_EQ(list.back().text(), "192.0.2.6");
 }
 
 TEST(Designation, ListenersThatWantACertificateAreNotForEverybody) {
