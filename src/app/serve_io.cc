@@ -134,14 +134,15 @@ int serve(const ConfigSource& configured, const Environment& environment) {
     log.error("control.failed", control_socket.error());
     return exit_failed;
   }
-  auto admin_socket = open_admin(loaded->config.listen.admin, *inherited, log);
-  if (!admin_socket) {
-    log.error("admin.failed", admin_socket.error());
-    return exit_failed;
-  }
   auto sockets = open_sockets(loaded->config, *inherited, log);
   if (!sockets) {
     log.error("listen.failed", sockets.error());
+    return exit_failed;
+  }
+  // After them: its default address may be one that was configured for clients.
+  auto admin_socket = open_admin(loaded->config.listen.admin, *inherited, log);
+  if (!admin_socket) {
+    log.error("admin.failed", admin_socket.error());
     return exit_failed;
   }
   inherited->clear();

@@ -320,3 +320,17 @@ def test_the_default_address_is_skipped_where_it_is_taken(start):
             assert Admin(DEFAULT_ADMIN[1]).status("/livez") == 200
     finally:
         space.close()
+
+
+@pytest.mark.skipif(bool(netns.missing()), reason=netns.missing() or "none")
+def test_clients_go_before_the_default_address(start):
+    """Who configures 127.0.0.1:9053 for DNS gets it."""
+    space = netns.Namespace()
+    try:
+        with space.inside():
+            sotto = start.raw(["--upstream", "tls://127.0.0.1:1#x.example", "--listen",
+                               "127.0.0.1:9053"], port=DEFAULT_ADMIN[1])
+            wait_for(lambda: "admin.off" in sotto.log(), "a line in the log")
+            assert "listen.failed" not in sotto.log()
+    finally:
+        space.close()
