@@ -18,9 +18,8 @@ tl::unexpected<UrlFault> fault(std::string what) {
 }
 
 bool is_path(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char character) {
-    return character > ' ' && character < 0x7F && character != '?' && character != '#';
-  });
+  return std::all_of(text.begin(), text.end(),
+                     [](char character) { return character > ' ' && character < 0x7F; });
 }
 
 // "dns.example:8443"; false if it is not a host.
@@ -59,6 +58,12 @@ tl::expected<HttpsTarget, UrlFault> parse_https(std::string_view text) {
   }
   const std::size_t slash = std::min(rest.find('/'), rest.size());
   target.path = slash < rest.size() ? rest.substr(slash) : standard_path;
+  if (target.path.find('{') != std::string::npos) {
+    return fault("a path is not a URI template, leave {...} out");
+  }
+  if (target.path.find('?') != std::string::npos) {
+    return fault("a path has no query, leave ?... out");
+  }
   if (!is_path(target.path)) return fault("the path has characters that need encoding");
   rest = rest.substr(0, slash);
   target.endpoint.port = https_port;
