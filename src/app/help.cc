@@ -56,9 +56,9 @@ std::string version_text() {
 std::string help_text() {
   return version_text() + " - encrypted-DNS forwarder\n\n" +
          wrapped(
-             "Answers DNS on UDP and TCP by asking resolvers over authenticated TLS; nothing "
-             "leaves unencrypted. Without any configuration it listens on 127.0.0.1:5053 and "
-             "[::1]:5053 and asks Cloudflare, then Quad9.",
+             "Answers DNS over UDP, TCP, TLS and HTTPS by asking resolvers over authenticated TLS; "
+             "nothing leaves unencrypted. Without any configuration it listens on 127.0.0.1:5053 "
+             "and [::1]:5053 over UDP and TCP, and asks Cloudflare, then Quad9.",
              0) +
          section("Usage", command_rows()) + section("Options", config_flag_rows()) +
          section("Environment (the command line goes first, the file comes after)",

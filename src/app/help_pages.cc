@@ -133,11 +133,11 @@ std::string man_sotto() {
   for (const HelpRow& row : command_rows()) out += ".B " + roff(row.term) + "\n.br\n";
   out += ".SH DESCRIPTION\n" +
          paragraph(
-             "sotto answers DNS on UDP and TCP by asking resolvers over authenticated TLS (RFC "
-             "7858, strict profile of RFC 8310). Nothing leaves unencrypted: when no upstream "
-             "can be authenticated, clients get SERVFAIL with the reason (RFC 8914). Without "
-             "any configuration it listens on 127.0.0.1:5053 and [::1]:5053 and asks "
-             "Cloudflare, then Quad9.");
+             "sotto answers DNS over UDP, TCP, TLS and HTTPS by asking resolvers over "
+             "authenticated TLS (RFC 7858, strict profile of RFC 8310). Nothing leaves "
+             "unencrypted: when no upstream can be authenticated, clients get SERVFAIL with the "
+             "reason (RFC 8914). Without any configuration it listens on 127.0.0.1:5053 and "
+             "[::1]:5053 over UDP and TCP, and asks Cloudflare, then Quad9.");
   out += man_rows("COMMANDS", command_rows());
   out += man_rows("OPTIONS", config_flag_rows());
   out +=
