@@ -1,5 +1,6 @@
 """Mistakes in the configuration: one clear line says where and what; nothing half starts."""
 
+import pathlib
 import re
 import socket
 import subprocess
@@ -243,3 +244,27 @@ def test_relative_ca_files_start_at_the_configuration(start, fake, authority, tm
     config = tmp_path / "etc/sotto.toml"
     config.write_text(good("ca.pem", port).replace("127.0.0.1:8853", f"127.0.0.1:{fake.port}"))
     start.raw(["--config", str(config)], port=port).assert_right("relative.example.")
+
+
+MANUAL = pathlib.Path(__file__).parents[2] / "doc" / "manual"
+EXAMPLES = [(chapter.name, number, text) for chapter in sorted(MANUAL.glob("*.md"))
+            for number, text in enumerate(re.findall(r"^```toml\n(.*?)^```", chapter.read_text(),
+                                                     re.MULTILINE | re.DOTALL), start=1)]
+
+
+@pytest.mark.parametrize("text", [text for _, _, text in EXAMPLES],
+                         ids=[f"{chapter}-{number}" for chapter, number, _ in EXAMPLES])
+def test_what_the_manual_shows_is_right(tmp_path, leaf, text):
+    """With files that are there, and a certificate where the example leaves it to another."""
+    tickets = tmp_path / "ticket.key"
+    tickets.write_bytes(bytes(64))
+    tickets.chmod(0o600)
+    text = text.replace("/etc/sotto/ticket.key", str(tickets))
+    text = re.sub(r'"/etc/sotto/[^"]+\.pem"', f'"{leaf.chain}"', text)
+    text = re.sub(r'"/etc/sotto/[^"]+\.key"', f'"{leaf.key}"', text)
+    if "[listen" in text and "[server_tls]" not in text:
+        text += f'[server_tls]\ncertificate = "{leaf.chain}"\nkey = "{leaf.key}"\n'
+    config = tmp_path / "sotto.toml"
+    config.write_text(text)
+    result = run("check", "--config", str(config))
+    assert result.returncode == 0, result.stderr + text
