@@ -9,8 +9,6 @@
 namespace sotto {
 namespace {
 
-constexpr std::size_t question_tail_octets = 4;  // type, class
-
 // One RRset's end in a word. Offsets fit: a message has at most 65,535 octets.
 struct StoredEnd {
   std::uint16_t offset;

@@ -19,7 +19,6 @@ constexpr std::size_t header_octets_behind_magic = 4 + 8;  // version, time of c
 constexpr std::size_t checksum_octets = 8;
 constexpr std::size_t length_octets = 4;
 constexpr std::size_t count_octets = 8;
-constexpr std::size_t question_tail_octets = 4;
 
 // The year 9999: beyond it nothing is a date, and sums of two dates still fit.
 constexpr std::uint64_t utc_max = 253'402'300'799'999;

@@ -10,8 +10,6 @@
 namespace sotto {
 namespace {
 
-constexpr std::size_t question_tail_octets = 4;
-
 // Goes over the records once, in their order: what the answer section holds decides what a SOA
 // behind it means.
 class Pass {

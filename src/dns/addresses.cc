@@ -11,7 +11,6 @@
 namespace sotto {
 namespace {
 
-constexpr std::size_t question_tail_octets = 4;  // type and class
 constexpr std::size_t a_octets = 4;
 constexpr std::size_t aaaa_octets = 16;
 

@@ -17,7 +17,6 @@ namespace sotto {
 namespace {
 
 constexpr std::uint16_t pointer_to_qname = 0xC000 | header_octets;
-constexpr std::size_t question_tail_octets = 4;
 constexpr std::size_t record_fixed_octets = 10;  // type, class, TTL, RDLENGTH
 constexpr std::size_t additional_section = 2;
 

@@ -7,7 +7,8 @@
 namespace sotto {
 
 inline constexpr std::size_t header_octets = 12;
-inline constexpr std::size_t name_octets_max = 255;        // RFC 1035 §2.3.4
+inline constexpr std::size_t question_tail_octets = 4;  // type and class behind a question's name
+inline constexpr std::size_t name_octets_max = 255;     // RFC 1035 §2.3.4
 inline constexpr std::size_t message_octets_max = 65'535;  // RFC 1035 §4.2.2, two octets of length
 inline constexpr std::size_t stream_length_octets = 2;
 

@@ -14,7 +14,6 @@ enum KeyFlag : std::uint8_t { key_rd = 1, key_cd = 2, key_do = 4 };
 
 constexpr std::size_t opt_octets = 11;  // root, type, class, TTL, RDLENGTH: RFC 6891 §6.1.2
 constexpr std::size_t option_header_octets = 4;  // code and length
-constexpr std::size_t question_tail_octets = 4;  // type and class
 
 // Our longest query without padding, and the block it is padded to, fit the buffer.
 static_assert(header_octets + name_octets_max + question_tail_octets + opt_octets +

@@ -11,7 +11,6 @@ namespace sotto {
 namespace {
 
 constexpr std::size_t opt_fixed_octets = 11;  // root, type, class, TTL, RDLENGTH: RFC 6891 §6.1.2
-constexpr std::size_t question_tail_octets = 4;
 
 struct Ede {
   std::uint16_t code = 0;

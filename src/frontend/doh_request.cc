@@ -121,7 +121,6 @@ DohQuery read_doh_request(const HttpRequestView& request, std::string_view path,
 }
 
 std::optional<std::uint32_t> freshness(std::span<const std::uint8_t> response) {
-  constexpr std::size_t question_tail_octets = 4;
   constexpr std::size_t number_octets = 4;
   const std::uint16_t code = load16(&response[2]) & flag::rcode_mask;
   if (code != rcode::noerror && code != rcode::nxdomain) return std::nullopt;

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t query_octets_max = 512;  // the longest name and OPT padded fit
 constexpr std::size_t option_head_octets = 4;
-constexpr std::size_t question_tail_octets = 4;
 
 void put_padding(WireWriter& writer) {
   const std::size_t unpadded = writer.position() + option_head_octets;
