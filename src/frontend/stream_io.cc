@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <utility>
 
 namespace sotto {
@@ -125,7 +126,7 @@ std::span<std::uint8_t> StreamFrontend::response_space(const ReplyTo& to, std::u
   Connection* connection = connections_.find(from_number(to.connection));
   if (connection == nullptr) return {};
   StreamConnection& stream = *connection->stream;
-  connection->overfull |= stream.too_much_unsent() || unsent_octets_ > unsent_octets_all_max;
+  connection->overfull |= stream.too_much_unsent();
   if (!connection->overfull && stream.waits(to.stream)) return scratch();
   stream.drop(to.stream);
   settle(*connection);
@@ -162,8 +163,22 @@ void StreamFrontend::flush() {
     connection->due = false;
     if (send_output(*connection)) look_after(*connection);
   }
+  if (unsent_octets_ > unsent_octets_all_max) close_fullest();
   handshake_steps_ = 0;
   if (!delayed_.empty()) loop_.post([this] { resume_delayed(); });
+}
+
+void StreamFrontend::close_fullest() {
+  std::vector<std::pair<std::size_t, Connection*>> holders;
+  for (Connection* at = by_age_.front(); at != nullptr; at = Connections::next(*at)) {
+    if (at->unsent > 0) holders.emplace_back(at->unsent, at);
+  }
+  std::ranges::sort(holders, std::greater());
+  for (const auto& [unsent, holder] : holders) {
+    if (unsent_octets_ <= unsent_octets_all_left) break;
+    counters_[holder->transport].closed_slow.add();
+    close(*holder);
+  }
 }
 
 // What is to be done next with a connection whose output has left, as far as the socket took it.

@@ -24,8 +24,10 @@
 
 namespace sotto {
 
-// Unsent responses of all connections together: whose response comes then is closed.
+// Unsent responses of all connections together. Beyond it those that hold the most are closed until
+// there is room for a while: who reads is not to suffer from who does not.
 inline constexpr std::size_t unsent_octets_all_max = 128 * 1'024 * 1'024;
+inline constexpr std::size_t unsent_octets_all_left = unsent_octets_all_max / 8 * 7;
 // After accepting failed for want of descriptors or memory.
 inline constexpr Duration accept_pause = std::chrono::milliseconds{100};
 // For the PROXY header and the TLS handshake together. Clients give up on a handshake after two to
@@ -125,6 +127,7 @@ class StreamFrontend final : public ResponseSink {
   bool send_output(Connection& connection);
   void look_after(Connection& connection);
   void count_unsent(Connection& connection);
+  void close_fullest();
   void fail(Connection& connection, StreamFailure cause, const std::string& reason);
   void close_in_order(Connection& connection);
   void close(Connection& connection);

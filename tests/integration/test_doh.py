@@ -341,6 +341,29 @@ def test_responses_nobody_reads_end_the_connection(start, fake, leaf):
     doh.assert_healthy()
 
 
+def test_responses_nobody_reads_are_not_held_against_others(start, fake, leaf):
+    """Beyond 128 MiB of unread responses in all those go who hold the most, not who reads."""
+    fake.answer = answers.of_size(60_000)
+    doh = start_doh(start, fake, leaf)
+    no_window = PREFACE + frame(SETTINGS, 0, 0, b"\0\4\0\0\0\0") + frame(SETTINGS, ACK, 0)
+    context = tls_context()
+
+    def unread(responses: int) -> ssl.SSLSocket:
+        stream = connect(doh.doh_port, context)
+        stream.sendall(no_window + b"".join(
+            frame(HEADERS, END_HEADERS | END_STREAM, 2 * at + 1, _UPSTREAM_GET)
+            for at in range(responses)))
+        return stream
+
+    with contextlib.ExitStack() as held, doh.doh() as reader:
+        for responses in [5] * 440 + [1] * 300:  # the second sort fills up what is left
+            held.enter_context(unread(responses))
+        fake.answer = answers.right
+        for index in range(20):
+            assert reader.response(reader.get(wire.query(f"reader-{index}.example"))).status == 200
+    doh.assert_healthy()
+
+
 # --- sotto query --------------------------------------------------------------------------------
 
 
