@@ -45,6 +45,10 @@ bool same_ticket_key(const ServerTls& one, const ServerTls& other) {
 
 std::vector<std::string> certificate_warnings(const ServerTls& tls) {
   std::vector<std::string> warnings;
+  for (const std::string& key : exposed_keys(tls)) {
+    warnings.push_back("every user of this host may read the private key in " + key +
+                       "; chmod 600, or 640 for a group");
+  }
   if (tls.credentials == nullptr) return warnings;
   for (const ServerCertificate& certificate : tls.credentials->certificates()) {
     const std::int64_t days = days_left(certificate);
@@ -69,6 +73,10 @@ void CertificateKeeper::take_up(ServerTls tls) {
   current_ = std::move(tls);
   handled_ = seen_ = current_.stamps;
   days_told_.clear();
+  for (const std::string& key : exposed_keys(current_)) {
+    log_.warning("server_tls.exposed", "every user of this host may read a private key",
+                 {{"file", key}, {"advice", "chmod 600, or 640 for a group"}});
+  }
 }
 
 std::optional<ServerTls> CertificateKeeper::look(Instant now) {

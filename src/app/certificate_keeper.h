@@ -47,7 +47,8 @@ class CertificateKeeper {
   Instant next_look_ = never;
 };
 
-// What to say at once of certificates that clients refuse, or will within warning_days.
+// What to say at once of keys that are no secret, and of certificates that clients refuse, or will
+// within warning_days.
 std::vector<std::string> certificate_warnings(const ServerTls& tls);
 
 }  // namespace sotto

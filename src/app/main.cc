@@ -44,8 +44,8 @@ int check(const sotto::ConfigSource& source) {
   print(stdout, sotto::config_text(loaded->config));
   const std::string warning = sotto::cache_file_warning(loaded->config);
   if (!warning.empty()) print(stderr, "sotto: warning: " + warning + "\n");
-  for (const std::string& of_certificate : sotto::certificate_warnings(loaded->server_tls)) {
-    print(stderr, "sotto: warning: " + of_certificate + "\n");
+  for (const std::string& of_files : sotto::certificate_warnings(loaded->server_tls)) {
+    print(stderr, "sotto: warning: " + of_files + "\n");
   }
   return exit_clean;
 }

@@ -24,6 +24,15 @@ ServerTlsFiles server_tls_files(const Config& config) {
   return files;
 }
 
+std::vector<std::string> exposed_keys(const ServerTls& tls) {
+  std::vector<std::string> keys;
+  for (const CertificatePair& pair : tls.files.pairs) {
+    const auto stamp = tls.stamps.find(pair.key);
+    if (stamp != tls.stamps.end() && stamp->second.exposed) keys.push_back(pair.key);
+  }
+  return keys;
+}
+
 void keep_in_use(const ServerTls& running, ServerTls& loaded) {
   if (loaded.credentials == nullptr && running.credentials != nullptr) {
     loaded.credentials = running.credentials;

@@ -24,6 +24,7 @@ struct FileStamp {
   std::uint64_t inode = 0;
   std::int64_t octets = 0;
   std::int64_t changed = 0;  // nanoseconds since 1970: its content, owner, mode or names
+  bool exposed = false;      // every user of this host may read it
   friend bool operator==(const FileStamp&, const FileStamp&) = default;
 };
 
@@ -48,6 +49,9 @@ struct ServerTls {
   std::shared_ptr<const TlsServerCredentials> credentials;  // null: there are no pairs
   std::map<std::string, std::shared_ptr<const TlsTrust>> client_trust;  // by client_ca
 };
+
+// The private keys that everybody may read, which is not refused: the directory may be closed.
+std::vector<std::string> exposed_keys(const ServerTls& tls);
 
 // Every fault there is, or everything. own_ticket_key: the same for as long as the process lives,
 // so that a reload keeps sessions good.

@@ -79,7 +79,8 @@ FileStamps look_at(const std::set<std::string>& paths) {
     stamp = {.device = status.st_dev,
              .inode = status.st_ino,
              .octets = status.st_size,
-             .changed = status.st_ctim.tv_sec * second + status.st_ctim.tv_nsec};
+             .changed = status.st_ctim.tv_sec * second + status.st_ctim.tv_nsec,
+             .exposed = (status.st_mode & S_IROTH) != 0};
   }
   return stamps;
 }

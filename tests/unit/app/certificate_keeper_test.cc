@@ -171,5 +171,20 @@ TEST_F(CertificateKeeperTest, WarnsOfWhatClientsRefuseOrSoonWill) {
   EXPECT_TRUE(certificate_warnings({}).empty());
 }
 
+TEST_F(CertificateKeeperTest, TellsOfAKeyThatIsNoSecret) {
+  using std::filesystem::perms;
+  const CertificatePair pair = world_.replace_pair("a", identity_for("a.example"));
+  const ServerTlsFiles files{.pairs = {pair}, .ticket_key_file = {}, .client_cas = {}};
+  const perms secret = perms::owner_read | perms::group_read;
+  std::filesystem::permissions(pair.key, secret);
+  EXPECT_TRUE(certificate_warnings(*load_server_tls(files, world_.own_key)).empty());
+  std::filesystem::permissions(pair.key, secret | perms::others_read);
+  EXPECT_EQ(certificate_warnings(*load_server_tls(files, world_.own_key)),
+            std::vector<std::string>{"every user of this host may read the private key in " +
+                                     pair.key + "; chmod 600, or 640 for a group"});
+  adopt(files);
+  EXPECT_TRUE(lines_.say("warning server_tls.exposed"));
+}
+
 }  // namespace
 }  // namespace sotto::test
