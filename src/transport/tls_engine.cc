@@ -23,6 +23,9 @@ constexpr std::size_t record_plaintext_octets_max = 16'384;  // RFC 8446 §5.1
 // kB with a ticket that holds a chain of certificates; chains have 2 to 10 kB.
 constexpr std::size_t handshake_octets_max = 65'536;
 constexpr std::size_t handshake_octets_without_chain_max = 32'768;
+// The same afterwards, when only tickets and key updates come: of those that a server sends at once
+// each may be as long as a hello. Records without data count too.
+constexpr std::size_t dataless_octets_max = 65'536;
 
 // A client may open two connections with what it got on the first.
 constexpr unsigned tickets_of_full_handshake = 2;
@@ -155,7 +158,7 @@ TlsEngine::State TlsEngine::handshake() {
     again =
         took_a_part || error == GNUTLS_E_INTERRUPTED || error == GNUTLS_E_WARNING_ALERT_RECEIVED;
   }
-  if (handshake_octets_ > handshake_octets_limit()) {
+  if (dataless_octets_ > dataless_octets_limit()) {
     gnutls_alert_send(session_, GNUTLS_AL_FATAL, GNUTLS_A_RECORD_OVERFLOW);
     fail(TlsFailure::Kind::protocol, "the handshake of the peer is too long");
   } else if (error == GNUTLS_E_SUCCESS) {
@@ -166,7 +169,8 @@ TlsEngine::State TlsEngine::handshake() {
   return state_;
 }
 
-std::size_t TlsEngine::handshake_octets_limit() const {
+std::size_t TlsEngine::dataless_octets_limit() const {
+  if (state_ != State::handshaking) return dataless_octets_max;
   const bool chain = trust_ != nullptr || server_.client_trust != nullptr;
   return chain ? handshake_octets_max : handshake_octets_without_chain_max;
 }
@@ -183,6 +187,7 @@ void TlsEngine::finish_handshake() {
   const bool accepted = trust_ != nullptr ? accept_server() : accept_client();
   if (!accepted) return;
   state_ = State::ready;
+  dataless_octets_ = 0;
   const bool tls13 = gnutls_protocol_get_version(session_) == GNUTLS_TLS1_3;
   // TLS 1.2 sends its ticket inside the handshake, TLS 1.3 behind it: see on_ticket().
   if (tickets_ != nullptr && !tls13) store_ticket();
@@ -244,6 +249,10 @@ std::size_t TlsEngine::read(std::span<std::uint8_t> buffer) {
         gnutls_record_recv(session_, buffer.data() + count, buffer.size() - count);
     if (result > 0) {
       count += static_cast<std::size_t>(result);
+      dataless_octets_ = 0;
+    } else if (dataless_octets_ > dataless_octets_limit()) {
+      gnutls_alert_send(session_, GNUTLS_AL_FATAL, GNUTLS_A_RECORD_OVERFLOW);
+      fail(TlsFailure::Kind::protocol, "the peer sends too much that is no data");
     } else if (result == GNUTLS_E_AGAIN) {
       // Also said after a ticket or a key update, with more records behind it.
       if (input_.size() == waiting) break;
@@ -352,12 +361,10 @@ ssize_t TlsEngine::pull(gnutls_transport_ptr_t pointer, void* buffer, std::size_
   const std::size_t count = std::min(size, waiting.size());
   std::copy_n(waiting.begin(), count, static_cast<std::uint8_t*>(buffer));
   engine->input_.consume(count);
-  if (engine->state_ == State::handshaking) {
-    engine->handshake_octets_ += count;
-    if (engine->handshake_octets_ > engine->handshake_octets_limit()) {
-      gnutls_transport_set_errno(engine->session_, EMSGSIZE);
-      return -1;
-    }
+  engine->dataless_octets_ += count;
+  if (engine->dataless_octets_ > engine->dataless_octets_limit()) {
+    gnutls_transport_set_errno(engine->session_, EMSGSIZE);
+    return -1;
   }
   return static_cast<ssize_t>(count);
 }

@@ -114,7 +114,7 @@ class TlsEngine {
   explicit TlsEngine(unsigned flags);
   void set_alpn(const std::vector<std::string>& protocols, unsigned flags);
   void enable_tickets();
-  std::size_t handshake_octets_limit() const;
+  std::size_t dataless_octets_limit() const;
   void check_first_octet();
   void finish_handshake();
   bool accept_server();
@@ -138,7 +138,7 @@ class TlsEngine {
   State state_ = State::handshaking;
   bool input_ended_ = false;
   bool first_octet_seen_ = false;
-  std::size_t handshake_octets_ = 0;  // taken from the peer
+  std::size_t dataless_octets_ = 0;  // taken from the peer since it sent data, or began
   bool ticket_offered_ = false;
   bool close_sent_ = false;
   OctetQueue input_;   // ciphertext

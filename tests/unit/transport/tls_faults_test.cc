@@ -192,5 +192,32 @@ TEST(TlsFaultsOnce, RenegotiationIsRefused) {
   EXPECT_EQ(client->failure().reason, "the peer asked for renegotiation, which is not done");
 }
 
+// Padding stands for all that is no data: messages of the handshake that do not end are counted the
+// same. Data in between starts the count again.
+TEST(TlsFaultsOnce, RecordsWithoutDataAreBounded) {
+  TlsTicketStore tickets;
+  TestServer server({&world().leaf}, {.priority = tls13_priority});
+  const auto client = make_client(tickets);
+  run_handshake(*client, server);
+  constexpr std::size_t padding = 16'000;
+  const auto pad = [&](int records) {
+    for (int i = 0; i < records; ++i) gnutls_record_send2(server.session(), "", 0, padding, 0);
+    deliver(*client, server.take_output());
+    read_all(*client);
+  };
+  for (int turn = 0; turn < 3; ++turn) {
+    pad(3);
+    server.write(octets_of("answer"));
+    deliver(*client, server.take_output());
+    ASSERT_EQ(read_all(*client), octets_of("answer")) << client->failure().reason;
+  }
+  pad(4);
+  EXPECT_EQ(client->state(), State::ready);
+  pad(1);
+  EXPECT_EQ(client->state(), State::failed);
+  EXPECT_EQ(client->failure().kind, Kind::protocol);
+  EXPECT_EQ(client->failure().reason, "the peer sends too much that is no data");
+}
+
 }  // namespace
 }  // namespace sotto::test
