@@ -77,7 +77,7 @@ void StreamFrontend::admit(UniqueFd fd, const Listener& listener, const IpAddres
   connection.transport = spec.transport;
   connection.client = peer;
   connection.since = loop_.now();
-  connection.watch.emplace(loop_, std::move(fd));
+  connection.watch.emplace(watches_, std::move(fd));
   connection.stream.emplace(spec, tls_, speaks_for_others);
   if (!speaks_for_others) {
     limits_.opened_for(peer);

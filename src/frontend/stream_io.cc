@@ -29,6 +29,7 @@ StreamFrontend::StreamFrontend(Loop& loop, Forwarder& forwarder,
       forwarder_(forwarder),
       counters_(counters),
       events_(events),
+      watches_(loop),
       received_(read_at_once),
       decrypted_(read_at_once) {}
 
@@ -166,6 +167,7 @@ void StreamFrontend::flush() {
   if (unsent_octets_ > unsent_octets_all_max) close_fullest();
   handshake_steps_ = 0;
   if (!delayed_.empty()) loop_.post([this] { resume_delayed(); });
+  watches_.end_turn();
 }
 
 void StreamFrontend::close_fullest() {

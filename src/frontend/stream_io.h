@@ -21,6 +21,7 @@
 #include "frontend/stream_listener.h"
 #include "transport/loop_io.h"
 #include "transport/socket_io.h"
+#include "transport/watch_set_io.h"
 
 namespace sotto {
 
@@ -80,7 +81,7 @@ class StreamFrontend final : public ResponseSink {
     bool waiting = false;  // a handler waits for connections
   };
   struct Connection {
-    std::optional<Watch> watch;
+    std::optional<WatchedSocket> watch;
     std::optional<StreamConnection> stream;
     StreamTransport transport{};
     IpAddress client;
@@ -145,6 +146,7 @@ class StreamFrontend final : public ResponseSink {
   std::size_t unsent_octets_ = 0;  // of all connections
   bool stopping_ = false;
 
+  WatchSet watches_;  // of connections
   SlotMap<Connection, struct StreamTag> connections_;
   Connections opening_;                // by when they were accepted, oldest first
   Connections by_age_;                 // the others by when the last message came, oldest first
