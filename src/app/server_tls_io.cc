@@ -56,6 +56,18 @@ tl::expected<std::shared_ptr<const TlsTicketKey>, ServerFileFault> read_ticket_k
   return key;
 }
 
+// A named pipe, say, would be waited for, and for ever.
+std::vector<ServerFileFault> irregular_files(const ServerTlsFiles& files) {
+  std::vector<ServerFileFault> faults;
+  for (const std::string& path : files.paths()) {
+    struct stat status {};
+    if (path == files.ticket_key_file) continue;  // read_ticket_key() knows more to say
+    if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) continue;
+    faults.push_back({path, "it is no regular file", {}});
+  }
+  return faults;
+}
+
 // Why no authorities can be had from the file.
 ServerFileFault client_ca_fault(const std::string& path) {
   struct stat status {};
@@ -90,7 +102,8 @@ tl::expected<ServerTls, std::vector<ServerFileFault>> load_server_tls(
   ServerTls loaded;
   loaded.stamps = look_at(files.paths());
   loaded.own_ticket_key = std::move(own_ticket_key);
-  std::vector<ServerFileFault> faults;
+  std::vector<ServerFileFault> faults = irregular_files(files);
+  if (!faults.empty()) return tl::unexpected(std::move(faults));
   auto ticket_key = loaded.own_ticket_key;
   if (!files.ticket_key_file.empty()) {
     auto shared = read_ticket_key(files.ticket_key_file);

@@ -58,6 +58,12 @@ TEST_F(ServerTlsTest, IsLoadedWithTheConfiguration) {
   EXPECT_EQ(source("").load()->server_tls.credentials, nullptr);
 }
 
+TEST_F(ServerTlsTest, WhatIsNoFileIsNotWaitedFor) {
+  ASSERT_EQ(::mkfifo(world_.path("pipe").c_str(), 0600), 0);
+  EXPECT_EQ(error_of("[server_tls]\ncertificate = \"a.pem\"\nkey = \"pipe\"\n"),
+            "DIR/sotto.toml:3:7: it is no regular file (\"DIR/pipe\")");
+}
+
 TEST_F(ServerTlsTest, OneFileNeedsNoList) {
   const auto loaded = source("[server_tls]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n").load();
   ASSERT_TRUE(loaded);
