@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
-#include <ranges>
+#include <span>
 
 #include "app/text.h"
 
@@ -150,13 +150,12 @@ Designation designated_endpoints(const Config::Discovery& discovery, const Confi
 }
 
 std::vector<IpAddress> announced(const Addresses& addresses) {
+  const auto first = [](const auto& all) {
+    return std::span(all).first(std::min(all.size(), designated_addresses_max));
+  };
   std::vector<IpAddress> list;
-  for (const auto& octets : addresses.v4 | std::views::take(designated_addresses_max)) {
-    list.push_back(IpAddress::v4(octets));
-  }
-  for (const auto& octets : addresses.v6 | std::views::take(designated_addresses_max)) {
-    list.push_back(IpAddress::v6(octets));
-  }
+  for (const auto& octets : first(addresses.v4)) list.push_back(IpAddress::v4(octets));
+  for (const auto& octets : first(addresses.v6)) list.push_back(IpAddress::v6(octets));
   return list;
 }
 

@@ -20,8 +20,7 @@ void StreamFrontend::add_listener(UniqueFd fd, StreamListenerSpec spec) {
     spec.doh = &counters_.doh;
     spec.frames = std::make_shared<Http2FrameRoom>();
   }
-  listeners_.push_back(
-      std::make_unique<Listener>(Watch{loop_, std::move(fd)}, std::move(spec), false));
+  listeners_.emplace_back(new Listener{Watch{loop_, std::move(fd)}, std::move(spec)});
 }
 
 // The frontend lives as long as its loop, so handlers of listeners may hold its address.

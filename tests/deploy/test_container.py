@@ -101,7 +101,7 @@ def test_the_image_says_how_it_is_run(built):
     config = settings(built)
     assert config["User"] == "65532:65532"
     assert config["Entrypoint"] == ["/usr/bin/sotto"]
-    assert set(config["ExposedPorts"]) == {"5053/udp", "5053/tcp"}
+    assert set(config["ExposedPorts"]) == {"5053/udp", "5053/tcp", "853/tcp", "443/tcp"}
 
 
 def test_the_image_holds_no_build_tools(container):
