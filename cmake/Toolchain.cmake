@@ -29,10 +29,6 @@ if(SOTTO_SANITIZE)
   target_compile_options(sotto_flags INTERFACE
     -fsanitize=${SOTTO_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(sotto_flags INTERFACE -fsanitize=${SOTTO_SANITIZE})
-  # g++ warns that ThreadSanitizer does not understand Asio's fences; they only add order.
-  if(SOTTO_SANITIZE STREQUAL "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(sotto_flags INTERFACE -Wno-tsan)
-  endif()
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(sotto_flags INTERFACE
     -fstack-protector-strong -fstack-clash-protection)

@@ -108,7 +108,7 @@ void ControlServer::on_readable(ConnectionId id) {
 }
 
 void ControlServer::answer(ConnectionId id, const ControlResult& result) {
-  loop_.begin_handler();  // the command may have taken its time
+  loop_.update_now();  // the command may have taken its time
   Connection& connection = connections_.at(id);
   connection.answer = answer_text(result);
   connection.deadline = loop_.now() + peer_timeout_;

@@ -43,7 +43,6 @@ HostAddresses Background::load() {
 void Background::start(BackgroundConfig config) {
   adopt(std::move(config));
   open_watches();
-  loop_.request_turn_end();
   stopped_ = false;
   thread_ = std::thread([this] {
     loop_.run();

@@ -20,7 +20,7 @@ void StreamFrontend::add_listener(UniqueFd fd, StreamListenerSpec spec) {
     spec.doh = &counters_.doh;
     spec.frames = std::make_shared<Http2FrameRoom>();
   }
-  listeners_.emplace_back(new Listener{Watch{loop_, std::move(fd)}, std::move(spec)});
+  listeners_.emplace_back(new Listener(loop_, std::move(fd), std::move(spec)));
 }
 
 // The frontend lives as long as its loop, so handlers of listeners may hold its address.
@@ -76,7 +76,7 @@ void StreamFrontend::admit(UniqueFd fd, const Listener& listener, const IpAddres
   connection.transport = spec.transport;
   connection.client = peer;
   connection.since = loop_.now();
-  connection.watch.emplace(watches_, std::move(fd));
+  connection.watch.emplace(loop_, std::move(fd));
   connection.stream.emplace(spec, tls_, speaks_for_others);
   if (!speaks_for_others) {
     limits_.opened_for(peer);

@@ -29,7 +29,6 @@ StreamFrontend::StreamFrontend(Loop& loop, Forwarder& forwarder,
       forwarder_(forwarder),
       counters_(counters),
       events_(events),
-      watches_(loop),
       received_(read_at_once),
       decrypted_(read_at_once) {}
 
@@ -167,7 +166,6 @@ void StreamFrontend::flush() {
   if (unsent_octets_ > unsent_octets_all_max) close_fullest();
   handshake_steps_ = 0;
   if (!delayed_.empty()) loop_.post([this] { resume_delayed(); });
-  watches_.end_turn();
 }
 
 void StreamFrontend::close_fullest() {

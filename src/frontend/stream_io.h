@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -21,7 +22,6 @@
 #include "frontend/stream_listener.h"
 #include "transport/loop_io.h"
 #include "transport/socket_io.h"
-#include "transport/watch_set_io.h"
 
 namespace sotto {
 
@@ -76,12 +76,14 @@ class StreamFrontend final : public ResponseSink {
 
  private:
   struct Listener {
+    Listener(Loop& loop, UniqueFd fd, StreamListenerSpec listener_spec)
+        : watch(loop, std::move(fd)), spec(std::move(listener_spec)) {}
     Watch watch;
     StreamListenerSpec spec;
     bool waiting = false;  // a handler waits for connections
   };
   struct Connection {
-    std::optional<WatchedSocket> watch;
+    std::optional<Watch> watch;
     std::optional<StreamConnection> stream;
     StreamTransport transport{};
     IpAddress client;
@@ -146,7 +148,6 @@ class StreamFrontend final : public ResponseSink {
   std::size_t unsent_octets_ = 0;  // of all connections
   bool stopping_ = false;
 
-  WatchSet watches_;  // of connections
   SlotMap<Connection, struct StreamTag> connections_;
   Connections opening_;                // by when they were accepted, oldest first
   Connections by_age_;                 // the others by when the last message came, oldest first

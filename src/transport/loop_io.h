@@ -1,87 +1,111 @@
-// The event loop of one worker, in turns: what is ready is handled, then what the handlers produced
-// leaves in as few system calls as possible. Test: tests/integration.
+// The event loop of one thread, in turns: what is ready is handled, then what the handlers produced
+// leaves in as few system calls as possible. One wait in the kernel is the only system call that a
+// turn costs by itself: descriptors stay registered, timers are the wait's time-out, and nothing
+// that the loop's own thread posts needs a wake-up. Why not a library:
+// doc/decisions/0033-an-event-loop-of-our-own.md. Test: tests/unit/transport/loop_test.cc.
 #pragma once
 
-#include <asio/io_context.hpp>
-#include <asio/posix/stream_descriptor.hpp>
-#include <asio/steady_timer.hpp>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
-#include <system_error>
-#include <utility>
+#include <mutex>
+#include <pthread.h>
+#include <vector>
 
 #include "base/clock.h"
+#include "base/slot_map.h"
 #include "transport/socket_io.h"
 
 namespace sotto {
 
 class Loop {
  public:
-  // One thread runs it; others may only post.
-  Loop() : context_(1), timer_(context_) {}
+  using Handler = std::function<void()>;
 
-  asio::io_context& context() { return context_; }
+  // One thread runs it; others may only post() and stop(). Throws std::system_error when there is
+  // no descriptor left for it.
+  Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
 
-  // Time of the current turn; the core reads it through a reference.
+  // Time of the current handler; the core reads it through a reference.
   const Instant& now() const { return now_; }
+  // For a handler that took its time.
+  void update_now() { now_ = monotonic_now(); }
 
-  // Called once per turn in which request_turn_end() was, after all that was ready has been
-  // handled. Returns when it wants to be called next.
+  // Called at the end of every turn, after all that was ready has been handled. Returns when it
+  // wants to be called next at the latest.
   void set_turn_end(std::function<Instant()> end_turn) { end_turn_ = std::move(end_turn); }
-  void request_turn_end();
 
+  // Until stop().
   void run();
-  void stop() { context_.stop(); }
+  // One turn that waits for nothing: handles what is ready. How many handlers it called.
+  std::size_t run_ready();
+  // Ends run() after the turn at hand. Thread-safe.
+  void stop();
 
-  // Runs on the loop's thread in a turn of its own. Thread-safe.
-  void post(std::function<void()> function);
-
-  // Every handler begins with this.
-  void begin_handler() {
-    now_ = monotonic_now();
-    request_turn_end();
-  }
+  // Runs on the loop's thread, in its next turn, before what is ready then. Thread-safe.
+  void post(Handler function);
 
  private:
-  void end_turn();
-  void arm(Instant deadline);
+  friend class Watch;
+  using Id = StaleId<struct WatchTag>;
+  struct Watched {
+    UniqueFd fd;
+    Handler readable;  // empty: nobody waits
+    Handler writable;
+    std::uint32_t events = 0;  // what the kernel looks for; 0: the descriptor is not registered
 
-  asio::io_context context_;
-  asio::steady_timer timer_;
+    void reset() {
+      fd = {};
+      readable = writable = {};
+      events = 0;
+    }
+  };
+
+  int milliseconds_to_wait() const;
+  std::size_t turn(int timeout_ms);
+  std::size_t run_posted();
+  void wake();
+  void hear_wake_up();
+  std::size_t on_event(Id id, std::uint32_t events);
+  bool call(Handler& handler);
+  void look_for(Id id, Watched& watched, std::uint32_t events);
+
+  UniqueFd epoll_;
+  UniqueFd wake_;  // an eventfd, for other threads
+  SlotMap<Watched, struct WatchTag> watched_;
   std::function<Instant()> end_turn_;
   Instant now_ = monotonic_now();
-  Instant armed_ = never;
-  bool turn_end_requested_ = false;
+  Instant deadline_{};  // when the next turn is due: the first one at once
+  std::atomic<pthread_t> runs_on_{};  // the thread in run(); 0: none
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> has_posted_{false};
+  std::mutex posted_mutex_;
+  std::vector<Handler> posted_;
 };
 
-// A descriptor the loop watches. Closing it cancels its handlers, but one that was already due
-// still runs: handlers find their object by an id that goes stale, never by its address.
+// A descriptor that the loop watches, closed with this object. Each handler is called once, and
+// may destroy the Watch; a handler that waits again from inside costs no system call. Handlers of
+// other objects find these by an id that goes stale, never by address.
 class Watch {
  public:
-  Watch(Loop& loop, UniqueFd fd) : loop_(loop), descriptor_(loop.context(), fd.release()) {}
+  // The loop outlives the Watch.
+  Watch(Loop& loop, UniqueFd fd);
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
 
-  int fd() { return descriptor_.native_handle(); }
-
-  template <class Handler>
-  void when_readable(Handler handler) {
-    wait(asio::posix::stream_descriptor::wait_read, std::move(handler));
-  }
-  template <class Handler>
-  void when_writable(Handler handler) {
-    wait(asio::posix::stream_descriptor::wait_write, std::move(handler));
-  }
+  int fd() { return loop_.watched_.at(id_).fd.get(); }
+  // Readable: data, the end of the stream, or an error, which the next system call tells. Takes the
+  // place of a handler that waits already.
+  void when_readable(Loop::Handler handler);
+  void when_writable(Loop::Handler handler);
 
  private:
-  template <class Handler>
-  void wait(asio::posix::stream_descriptor::wait_type what, Handler handler) {
-    descriptor_.async_wait(what, [&loop = loop_, handler](const std::error_code& error) {
-      if (error) return;  // closed: whoever closed it knows
-      loop.begin_handler();
-      handler();
-    });
-  }
-
   Loop& loop_;
-  asio::posix::stream_descriptor descriptor_;
+  Loop::Id id_;
 };
 
 }  // namespace sotto

@@ -46,9 +46,10 @@ class TlsLink final : public Link {
 
  private:
   // Calls member unless the link is gone by then. watch_ runs handlers by id, never by address.
-  template <class Member>
-  auto later(Member member) {
-    return [&opener = opener_, id = id_, member] {
+  // Two words, which fit into a Loop::Handler without an allocation.
+  template <auto member>
+  auto later() {
+    return [&opener = opener_, id = id_] {
       if (const auto* place = opener.links_.find(id)) (place->link->*member)();
     };
   }
@@ -94,7 +95,7 @@ void TlsLink::begin(const SocketAddress& address, const LocalEnd& local) {
     return;
   }
   watch_.emplace(opener_.loop_, std::move(*fd));
-  watch_->when_writable(later(&TlsLink::on_connected));
+  watch_->when_writable(later<&TlsLink::on_connected>());
 }
 
 void TlsLink::on_connected() {
@@ -106,7 +107,7 @@ void TlsLink::on_connected() {
   }
   events_.on_tcp_connected();
   if (ended_) return;
-  watch_->when_readable(later(&TlsLink::on_readable));
+  watch_->when_readable(later<&TlsLink::on_readable>());
   advance_handshake();
 }
 
@@ -129,7 +130,7 @@ void TlsLink::on_readable() {
   const std::span<std::uint8_t> space = engine_->input_space(ciphertext_at_once);
   const ssize_t count = ::recv(watch_->fd(), space.data(), space.size(), MSG_DONTWAIT);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
-    watch_->when_readable(later(&TlsLink::on_readable));
+    watch_->when_readable(later<&TlsLink::on_readable>());
     return;
   }
   if (count < 0) {
@@ -146,7 +147,7 @@ void TlsLink::on_readable() {
   } else {
     deliver();
   }
-  if (!ended_) watch_->when_readable(later(&TlsLink::on_readable));
+  if (!ended_) watch_->when_readable(later<&TlsLink::on_readable>());
 }
 
 void TlsLink::deliver() {
@@ -189,7 +190,7 @@ void TlsLink::send_output() {
       engine_->sent(static_cast<std::size_t>(count));
     } else if (errno == EAGAIN) {
       waiting_writable_ = true;
-      watch_->when_writable(later(&TlsLink::on_writable));
+      watch_->when_writable(later<&TlsLink::on_writable>());
     } else if (errno == EPIPE || errno == ECONNRESET) {
       // The server closed. What it had answered before is still to be read, and reading ends the
       // link.
@@ -215,7 +216,7 @@ void TlsLink::on_writable() {
 void TlsLink::fail_later(LinkClosed closed) {
   if (deferred_) return;
   deferred_ = std::move(closed);
-  opener_.loop_.post(later(&TlsLink::on_deferred_failure));
+  opener_.loop_.post(later<&TlsLink::on_deferred_failure>());
 }
 
 void TlsLink::on_deferred_failure() {

@@ -33,8 +33,8 @@ LAYERS = {
     "app": _BELOW_UPSTREAM | {"upstream", "forwarder", "frontend", "admin"},
 }
 
-# Files outside *_io.* that may name Asio: app/ wires event loops to everything else.
-ASIO_BY_NAME = {"src/app/"}
+# Files outside *_io.* that may do I/O: app/ wires event loops to everything else.
+IO_BY_NAME = {"src/app/"}
 
 
 def _matches(source: Source, text: str, pattern: str, what: str) -> Iterator[Finding]:
@@ -58,12 +58,13 @@ def layer_order(source: Source) -> Iterator[Finding]:
             yield source.line_at(match.start()), f"{source.layer}/ must not include {included}"
 
 
-def asio_only_at_the_rim(source: Source) -> Iterator[Finding]:
+def io_only_at_the_rim(source: Source) -> Iterator[Finding]:
     if not source.in_src or source.stem.endswith("_io"):
         return
-    if any(source.path.startswith(allowed) for allowed in ASIO_BY_NAME):
+    if any(source.path.startswith(allowed) for allowed in IO_BY_NAME):
         return
-    pattern = r"#include <(asio[./]|sys/socket\.h|sys/epoll\.h)[^\n]*|\basio::"
+    pattern = (r"#include <(poll|sys/(socket|epoll|eventfd|timerfd))\.h>[^\n]*"
+               r"|::(epoll_\w+|recvm?msg|sendm?msg)\(")
     yield from _matches(source, source.code, pattern, "I/O belongs into files named *_io")
 
 
@@ -130,28 +131,6 @@ def function_length(source: Source) -> Iterator[Finding]:
                 count = node.end_lineno - node.lineno + 1
                 if count > FUNCTION_LINES_MAX:
                     yield node.lineno, f"function of {count} lines, {FUNCTION_LINES_MAX} allowed"
-
-
-def co_await_operand(source: Source) -> Iterator[Finding]:
-    """g++ 12 destroys aggregates and capturing lambdas in a co_await expression twice."""
-    if not source.is_cpp:
-        return
-    for match in re.finditer(r"\bco_await\b", source.code):
-        depth = 0
-        for offset in range(match.end(), len(source.code)):
-            character = source.code[offset]
-            if character in "([":
-                depth += 1
-            elif character in ")]":
-                depth -= 1
-            # The end of the expression: `;`, or the parenthesis it stands in.
-            if depth < 0 or (character == ";" and depth == 0):
-                break
-            before = source.code[match.end() : offset].rstrip()
-            is_index = bool(before) and (before[-1].isalnum() or before[-1] in "_)]")
-            if character == "{" or (character == "[" and not is_index):
-                yield source.line_at(offset), f"`{character}` to the right of co_await"
-                break
 
 
 def clock_reads(source: Source) -> Iterator[Finding]:
@@ -226,11 +205,10 @@ def named_paths(source: Source, exists: Callable[[str], bool]) -> Iterator[Findi
 
 RULES: list[Rule] = [
     layer_order,
-    asio_only_at_the_rim,
+    io_only_at_the_rim,
     line_length,
     file_length,
     function_length,
-    co_await_operand,
     clock_reads,
     random_sources,
     threads,
