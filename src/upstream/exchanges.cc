@@ -31,7 +31,9 @@ void Exchanges::set_timeout(Duration timeout) {
 }
 
 void Exchanges::on_slept(Duration time) {
-  for (Exchange* at = by_age_.front(); at != nullptr; at = ByAge::next(*at)) at->deadline += time;
+  for (Exchange* at = by_age_.front(); at != nullptr; at = ByAge::next(*at)) {
+    at->deadline = std::min(at->deadline + time, now_ + timeout_);
+  }
 }
 
 ExchangeId Exchanges::start(const Question& question, std::uint64_t token) {

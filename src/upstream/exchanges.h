@@ -73,7 +73,8 @@ class Exchanges final : public PoolEvents {
   std::size_t in_progress() const { return exchanges_.size(); }
   // Queries that were late and beyond the budget for asking elsewhere too.
   std::uint64_t hedges_denied() const { return hedges_denied_; }
-  // The machine was suspended for at least this long: nobody waited during that time.
+  // The machine was suspended for at least this long: nobody waited during that time. Nobody gets
+  // more than the time of a new exchange: some may have begun in the turn that notices.
   void on_slept(Duration time);
   // Ends all of them; nothing is sent any more.
   void give_up_all();

@@ -173,6 +173,19 @@ TEST_F(ForwarderTest, AfterASuspensionTheTimeThatWasLeftIsLeft) {
   EXPECT_EQ(clients_.responses.size(), 1U);
 }
 
+TEST_F(ForwarderTest, AQueryThatComesFirstAfterASuspensionHasNoMoreThanItsTime) {
+  Turn turn{exchanges_, forwarder_, now_};
+  ask(query("first.example.", 1), 1);
+  ready_link().respond(ready_link().queries().front().answer());
+  ASSERT_EQ(clients_.responses.size(), 1U);
+  now_ = turn.next_deadline() + std::chrono::minutes{10};
+  ask(query("www.example.", 2), 2);
+  turn.tell_deadlines();
+  now_ += exchanges_.timeout();
+  exchanges_.on_deadline();
+  EXPECT_EQ(clients_.responses.size(), 2U);
+}
+
 TEST_F(ForwarderTest, CountersAddUp) {
   ask(query("www.example.", 1), 1);
   ask(query("www.example.", 2), 2);
