@@ -16,6 +16,11 @@ constexpr std::size_t kept_octets = 2'048;
 
 }  // namespace
 
+std::size_t first_message_octets(std::span<const std::uint8_t> stream) {
+  if (stream.size() < stream_length_octets) return stream.size();
+  return std::min(stream.size(), stream_length_octets + load16(stream.data()));
+}
+
 std::span<std::uint8_t> StreamFramer::space(std::size_t at_least) {
   const std::size_t held = end_ - begin_;
   if (held == 0) {

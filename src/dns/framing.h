@@ -10,6 +10,10 @@
 
 namespace sotto {
 
+// Octets of the first message of a stream of whole messages, its length before it included. Neither
+// is split where a record of TLS ends: doc/decisions/0032-one-message-per-record.md.
+std::size_t first_message_octets(std::span<const std::uint8_t> stream);
+
 // Collects octets as they arrive and cuts them into messages. Grows on demand up to one message of
 // 65,535 octets plus what came behind it, and gives memory beyond a small buffer back when empty.
 class StreamFramer {

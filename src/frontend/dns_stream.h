@@ -16,6 +16,7 @@ class DnsStream final : public StreamProtocol {
   void respond(std::uint32_t stream, std::span<const std::uint8_t> response) override;
   void drop(std::uint32_t) override {}
   void produce(OctetQueue& plaintext) override;
+  RecordCut record_cut() const override { return first_message_octets; }
   std::size_t held() const override { return output_.size(); }
   // What had come before is still asked.
   void stop() override { stopped_ = true; }

@@ -130,6 +130,10 @@ void DohStream::produce(OctetQueue& plaintext) {
   }
 }
 
+RecordCut DohStream::record_cut() const {
+  return spoken_ == Spoken::http2 ? first_response_octets : whole_record;
+}
+
 void DohStream::stop() {
   if (spoken_ == Spoken::http2) return http2_.stop();
   spoken_ = Spoken::refused;

@@ -35,6 +35,7 @@ class DohStream final : public StreamProtocol {
   void respond(std::uint32_t stream, std::span<const std::uint8_t> response) override;
   void drop(std::uint32_t stream) override;
   void produce(OctetQueue& plaintext) override;
+  RecordCut record_cut() const override;
   std::size_t held() const override { return http2_.held() + http1_response_.size(); }
   void stop() override;
   bool ended() const override { return spoken_ == Spoken::refused || http2_.ended(); }

@@ -188,8 +188,7 @@ void StreamConnection::drop(std::uint32_t stream) {
 
 // --- octets out ---------------------------------------------------------------------------------
 
-// One TLS write for all that has gathered: as few records as can be. What the socket has not taken
-// yet goes first, so that octets wait in one place only.
+// What the socket has not taken yet goes first, so that octets wait in one place only.
 void StreamConnection::produce(OctetQueue& scratch) {
   if (phase_ != Phase::open || !output().empty()) return;
   if (tls_ == nullptr) {
@@ -199,7 +198,7 @@ void StreamConnection::produce(OctetQueue& scratch) {
   protocol_->produce(scratch);
   held_back_ = protocol_->held() > 0;
   if (scratch.empty()) return;
-  tls_->write(scratch.octets());
+  tls_->write(scratch.octets(), protocol_->record_cut());
   scratch.consume(scratch.size());
   if (tls_->state() == TlsEngine::State::failed) fail_as_engine_says();
 }
@@ -222,7 +221,7 @@ void StreamConnection::say_goodbye() {
   OctetQueue rest;
   protocol_->produce(rest);
   if (tls_ == nullptr) return;
-  if (!rest.empty()) tls_->write(rest.octets());
+  if (!rest.empty()) tls_->write(rest.octets(), protocol_->record_cut());
   tls_->close();
 }
 

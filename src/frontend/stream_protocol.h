@@ -9,6 +9,7 @@
 #include <span>
 
 #include "transport/octet_queue.h"
+#include "transport/tls_engine.h"
 
 namespace sotto {
 
@@ -36,8 +37,11 @@ class StreamProtocol {
   virtual void respond(std::uint32_t stream, std::span<const std::uint8_t> response) = 0;
   // The query gets no response.
   virtual void drop(std::uint32_t stream) = 0;
-  // Appends what is to leave, as far as the client's flow control lets it.
+  // Appends what is to leave, as far as the client's flow control lets it: whole messages.
   virtual void produce(OctetQueue& plaintext) = 0;
+  // Where records of TLS end in what was produced: there are clients that read one response of each
+  // and wait for the next. doc/decisions/0032-one-message-per-record.md
+  virtual RecordCut record_cut() const = 0;
   // Octets of responses accepted but not produced yet.
   virtual std::size_t held() const = 0;
 

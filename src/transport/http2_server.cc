@@ -40,12 +40,35 @@ class Fields {
   std::size_t count_ = 0;
 };
 
+// Room for the frames of some responses, so that the queue grows once or twice and not with each.
+constexpr std::size_t ready_octets_first = 1'024;
+
+// RFC 9113 §4.1.
+constexpr std::size_t frame_header_octets = 9;
+constexpr std::size_t frame_type_at = 3;
+constexpr std::size_t frame_flags_at = 4;
+
 std::string_view decimal(std::size_t number, std::span<char> buffer) {
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number).ptr;
   return {buffer.data(), static_cast<std::size_t>(end - buffer.data())};
 }
 
 }  // namespace
+
+std::size_t first_response_octets(std::span<const std::uint8_t> frames) {
+  std::size_t at = 0;
+  bool ends = false;
+  while (!ends && frames.size() - at >= frame_header_octets) {
+    const std::uint8_t* header = frames.data() + at;
+    const std::size_t payload =
+        std::size_t{header[0]} << 16U | std::size_t{header[1]} << 8U | header[2];
+    ends = header[frame_type_at] == NGHTTP2_DATA ||
+           (header[frame_type_at] == NGHTTP2_HEADERS &&
+            (header[frame_flags_at] & NGHTTP2_FLAG_END_STREAM) != 0);
+    at = std::min(frames.size(), at + frame_header_octets + payload);
+  }
+  return ends ? at : frames.size();
+}
 
 Http2Server::Http2Server(Http2FrameRoom* room) : room_(room), session_(open_session()) {
   opening_ = false;
@@ -122,12 +145,25 @@ void Http2Server::respond(std::uint32_t id, const HttpResponse& response) {
   if (!response.allow.empty()) fields.add("allow", response.allow, false);
   if (!stream.head) stream.body.assign(response.body.begin(), response.body.end());
   held_octets_ += stream.body.size();
-  if (held_octets_ > http2_unread_octets_max) return end(Http2Ending::unread);
+  if (held() > http2_unread_octets_max) return end(Http2Ending::unread);
   submit(stream, fields.data(), fields.size());
+  gather();
 }
 
-// To the end: what nghttp2 has begun to put together must not wait in room_.
 void Http2Server::produce(OctetQueue& octets) {
+  gather();
+  if (ready_.empty()) return;
+  OctetQueue ready = std::exchange(ready_, {});  // memory that an idle connection would keep
+  if (octets.empty()) {
+    octets = std::move(ready);
+  } else {
+    octets.append(ready.octets());
+  }
+}
+
+// With each response, as nghttp2 lets the header fields of all responses leave before the first
+// body. To the end: what it has begun to put together must not wait in room_.
+void Http2Server::gather() {
   while (!silent_) {
     const std::uint8_t* data = nullptr;
     const ssize_t count = nghttp2_session_mem_send(session_, &data);
@@ -136,7 +172,9 @@ void Http2Server::produce(OctetQueue& octets) {
       end(Http2Ending::protocol);
     }
     if (count <= 0) return;
-    octets.append({data, static_cast<std::size_t>(count)});
+    const auto frame = std::span(data, static_cast<std::size_t>(count));
+    ready_.space(ready_.empty() ? std::max(frame.size(), ready_octets_first) : frame.size());
+    ready_.append(frame);
   }
 }
 

@@ -68,6 +68,10 @@ struct Http2FrameRoom {
   std::array<std::uint8_t, 16'384 + 1'024> octets;
 };
 
+// Octets of the first response of a stream of whole frames, and of what stands before it: up to the
+// end of its frame of DATA, or of the frame that ends its stream.
+std::size_t first_response_octets(std::span<const std::uint8_t> frames);
+
 class Http2Server {
  public:
   // room: outlives the server and is used by one thread; null: one of its own.
@@ -86,11 +90,12 @@ class Http2Server {
   bool waits(std::uint32_t stream) const;
   // Only if waits(). To HEAD the body is not sent, only its length. Copies the body.
   void respond(std::uint32_t stream, const HttpResponse& response);
-  // Appends what is to leave, as far as the client's flow control lets it.
+  // Appends what is to leave, as far as the client's flow control lets it: whole frames, those of a
+  // response one after the other, unless flow control parts them.
   void produce(OctetQueue& octets);
 
-  // Octets of responses' bodies that were accepted, not produced, and may be one day.
-  std::size_t held() const { return broken() ? 0 : held_octets_; }
+  // Octets of responses that were accepted, not produced, and may be one day.
+  std::size_t held() const { return ready_.size() + (broken() ? 0 : held_octets_); }
   // Octets kept of requests that were received and not taken by next().
   std::size_t request_octets() const { return request_octets_; }
   // Requests whose streams are open.
@@ -135,6 +140,7 @@ class Http2Server {
   nghttp2_session* open_session();
   Stream* find(std::uint32_t id) const;
   void submit(Stream& stream, const nghttp2_nv* fields, std::size_t count);
+  void gather();
   void begin(std::int32_t id);
   void begin_trailers(std::int32_t id);
   bool count_field(std::string_view name, std::string_view value);
@@ -160,7 +166,8 @@ class Http2Server {
   Streams whole_;        // for next(), the first to be whole first
   Streams others_;
   Stream* fields_of_ = nullptr;  // the header block at hand
-  std::size_t held_octets_ = 0;
+  OctetQueue ready_;             // frames that may leave
+  std::size_t held_octets_ = 0;  // of responses' bodies that are in no frame yet
   std::size_t request_octets_ = 0;
   std::optional<Taken> taken_;
 };

@@ -17,7 +17,8 @@ namespace {
 
 // What a record may be longer than its plaintext: header 5, TLS 1.2 nonce 8, tag 16, inner type 1.
 constexpr std::size_t record_overhead_octets_max = 32;
-constexpr std::size_t record_plaintext_octets_max = 16'384;  // RFC 8446 §5.1
+// Plaintext of a record that is rather short: DNS messages are longer, as a rule.
+constexpr std::size_t record_plaintext_octets_short = 64;
 
 // GnuTLS keeps a message of any length until it is whole, from anybody. Hellos have some 2 kB, 10
 // kB with a ticket that holds a chain of certificates; chains have 2 to 10 kB.
@@ -282,17 +283,30 @@ bool TlsEngine::is_end_of_stream(int error) const {
   return error == GNUTLS_E_UNEXPECTED_PACKET_LENGTH && input_ended_ && input_.empty();
 }
 
-void TlsEngine::write(std::span<const std::uint8_t> plaintext) {
+void TlsEngine::write(std::span<const std::uint8_t> plaintext, RecordCut cut) {
   assert(state_ != State::handshaking && "nothing may be written before the peer is verified");
   if (state_ == State::failed || close_sent_) return;
-  const std::size_t records = plaintext.size() / record_plaintext_octets_max + 1;
+  const std::size_t records = plaintext.size() / record_plaintext_octets_short + 1;
   output_.space(plaintext.size() + records * record_overhead_octets_max);
+  while (!plaintext.empty()) {
+    const std::size_t octets = cut(plaintext);
+    if (!write_records(plaintext.first(octets))) return;
+    plaintext = plaintext.subspan(octets);
+  }
+}
+
+// In one record, if it fits. False: failed.
+bool TlsEngine::write_records(std::span<const std::uint8_t> plaintext) {
   while (!plaintext.empty()) {
     const ssize_t result = gnutls_record_send(session_, plaintext.data(), plaintext.size());
     if (result == GNUTLS_E_INTERRUPTED) continue;
-    if (result <= 0) return fail_with(static_cast<int>(result));
+    if (result <= 0) {
+      fail_with(static_cast<int>(result));
+      return false;
+    }
     plaintext = plaintext.subspan(static_cast<std::size_t>(result));
   }
+  return true;
 }
 
 void TlsEngine::close() {

@@ -45,6 +45,13 @@ struct TlsServerSettings {
   bool client_certificate_required = true;  // with client_trust; false: a client may have none
 };
 
+// How many octets of plaintext, which is not empty, go into the next record: the first message of
+// what is spoken.
+using RecordCut = std::size_t (*)(std::span<const std::uint8_t> plaintext);
+inline std::size_t whole_record(std::span<const std::uint8_t> plaintext) {
+  return plaintext.size();
+}
+
 class TlsEngine {
  public:
   enum class State : std::uint8_t {
@@ -87,10 +94,10 @@ class TlsEngine {
   // state is ready, too: data may have arrived together with the end of the handshake.
   std::size_t read(std::span<std::uint8_t> buffer);
 
-  // Encrypts into the output, in records of at most 16 kB. Only when ready or closed: a peer that
-  // said close_notify may still be answered (RFC 8446 §6.1). When failed, or after close(), nothing
-  // leaves.
-  void write(std::span<const std::uint8_t> plaintext);
+  // Encrypts into the output, in records that end where cut says, and of at most 16 kB. Only when
+  // ready or closed: a peer that said close_notify may still be answered (RFC 8446 §6.1). When
+  // failed, or after close(), nothing leaves.
+  void write(std::span<const std::uint8_t> plaintext, RecordCut cut = whole_record);
   void close();  // appends close_notify
 
   // Ciphertext to be sent; valid until the next call that produces output. Follow with sent().
@@ -124,6 +131,7 @@ class TlsEngine {
   void store_ticket();
   void stop_reading(int error);
   bool is_end_of_stream(int error) const;
+  bool write_records(std::span<const std::uint8_t> plaintext);
   void fail(TlsFailure::Kind kind, std::string reason);
   void fail_with(int error);
 

@@ -48,6 +48,7 @@ void Connection::flush() {
   assert(state_ == State::ready || state_ == State::draining);
   link_->write(output_);
   output_.clear();
+  acknowledge_at_ = never;
 }
 
 void Connection::on_keepalive(std::uint16_t timeout) {
@@ -99,9 +100,10 @@ void Connection::fail(FailureKind kind, const char* reason) {
 void Connection::become_closed() {
   reached_ = state_;
   state_ = State::closed;
+  acknowledge_at_ = never;
 }
 
-Instant Connection::next_deadline(Duration suspicion_after) const {
+Instant Connection::next_decision(Duration suspicion_after) const {
   switch (state_) {
     case State::connecting:
     case State::handshaking:
@@ -125,7 +127,11 @@ Instant Connection::next_deadline(Duration suspicion_after) const {
 }
 
 void Connection::on_deadline(Duration suspicion_after) {
-  if (state_ != State::closed && now_ - slept_min >= next_deadline(suspicion_after)) {
+  if (now_ >= acknowledge_at_) {
+    acknowledge_at_ = never;
+    link_->acknowledge();
+  }
+  if (state_ != State::closed && now_ - slept_min >= next_decision(suspicion_after)) {
     // No failure of the server's: nobody listened.
     fail(FailureKind::none, "the machine was suspended");
     return;
@@ -205,6 +211,7 @@ void Connection::on_plaintext(std::size_t count) {
     unheard_since_ = now_;  // a long answer is on its way
   }
   note_heard(whole);
+  acknowledge_at_ = pipeline_.outstanding() > 0 ? now_ + acknowledge_after : never;
 }
 
 // Answers to what was asked long ago, on a path that is stuck, do not say that what is asked now

@@ -3,6 +3,7 @@
 // tests/unit/upstream/connection_test.cc (every state × event).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -32,6 +33,11 @@ inline constexpr Duration idle_margin = std::chrono::seconds{1};
 // A deadline that is noticed so late was slept through: the machine was suspended, and nobody knows
 // what has become of its connections.
 inline constexpr Duration slept_min = std::chrono::seconds{3};
+
+// A server that leaves Nagle's algorithm on keeps what it answers next until what it sent before is
+// acknowledged, and our kernel leaves that for 40 ms to the next query. So it is asked to say so at
+// once when others are outstanding and nothing has come or gone for this long.
+inline constexpr Duration acknowledge_after = std::chrono::milliseconds{1};
 
 // After a silence a connection gets nothing new until what it owes is answered, or for this long:
 // some queries are never answered.
@@ -135,7 +141,9 @@ class Connection final : public LinkEvents {
   void close();
 
   // The earliest time on_deadline() has something to do. suspicion_after: LatencyEstimate's.
-  Instant next_deadline(Duration suspicion_after) const;
+  Instant next_deadline(Duration suspicion_after) const {
+    return std::min(acknowledge_at_, next_decision(suspicion_after));
+  }
   void on_deadline(Duration suspicion_after);
 
   // LinkEvents
@@ -146,6 +154,7 @@ class Connection final : public LinkEvents {
   void on_link_closed(const LinkClosed& closed) override;
 
  private:
+  Instant next_decision(Duration suspicion_after) const;
   void receive(std::span<const std::uint8_t> message);
   void close_if_done();
   void fail(FailureKind kind, const char* reason);
@@ -172,6 +181,7 @@ class Connection final : public LinkEvents {
   Pipeline pipeline_;
   StreamFramer framer_;
   std::vector<std::uint8_t> output_;
+  Instant acknowledge_at_ = never;  // octets came, others are awaited, nothing left since
 
   Instant began_;
   Instant connected_{};

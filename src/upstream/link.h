@@ -56,9 +56,13 @@ class LinkEvents {
 class Link {
  public:
   virtual ~Link() = default;  // closes silently; no event follows
-  // Sends all of it in as few records and system calls as possible; keeps what the socket does not
-  // take. Only between on_link_ready() and on_link_closed().
+  // Sends all of it, whole framed messages, each in a record of its own, in as few system calls as
+  // possible; keeps what the socket does not take. Only between on_link_ready() and
+  // on_link_closed().
   virtual void write(std::span<const std::uint8_t> plaintext) = 0;
+  // Tells the server now that its octets came, which otherwise goes with the next write or when the
+  // kernel thinks it is time. Only when write() is allowed.
+  virtual void acknowledge() = 0;
   // Says goodbye (close_notify) and closes; no event follows.
   virtual void close() = 0;
 };

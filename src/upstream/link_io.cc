@@ -2,11 +2,14 @@
 
 #include <cassert>
 #include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <optional>
 #include <sys/socket.h>
 #include <system_error>
 #include <vector>
 
+#include "dns/framing.h"
 #include "transport/socket_io.h"
 #include "transport/tls_engine.h"
 
@@ -42,6 +45,7 @@ class TlsLink final : public Link {
 
   void begin(const SocketAddress& address, const LocalEnd& local);
   void write(std::span<const std::uint8_t> plaintext) override;
+  void acknowledge() override;
   void close() override;
 
  private:
@@ -176,8 +180,16 @@ LinkClosed TlsLink::why_closed() const {
 
 void TlsLink::write(std::span<const std::uint8_t> plaintext) {
   if (ended_ || deferred_) return;
-  engine_->write(plaintext);
+  engine_->write(plaintext, first_message_octets);
   send_output();
+}
+
+// Lasts until the kernel delays acknowledgements again, so it is asked for anew each time. Without
+// it answers come later, no more.
+void TlsLink::acknowledge() {
+  if (ended_ || deferred_) return;
+  const int on = 1;
+  ::setsockopt(watch_->fd(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 void TlsLink::send_output() {

@@ -58,6 +58,7 @@ struct Loopback final : Link, LinkOpener, ExchangeEvents, UpstreamObserver {
     struct Handle final : Link {
       explicit Handle(Loopback& to) : owner(to) {}
       void write(std::span<const std::uint8_t> plaintext) override { owner.write(plaintext); }
+      void acknowledge() override {}
       void close() override {}
       Loopback& owner;
     };

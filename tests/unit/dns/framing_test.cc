@@ -92,6 +92,16 @@ TEST(Framing, WhatIsNotCutSurvivesMoreRoom) {
   EXPECT_EQ(drain(framer), std::vector<Octets>{octets({'y', 'z'})});
 }
 
+TEST(Framing, TheFirstMessageAndItsLengthAreOnePiece) {
+  const Octets stream = {0, 3, 1, 2, 3, 0, 0, 0, 1, 9};
+  EXPECT_EQ(first_message_octets(stream), 5U);
+  EXPECT_EQ(first_message_octets(std::span(stream).subspan(5)), 2U);
+  EXPECT_EQ(first_message_octets(std::span(stream).subspan(7)), 3U);
+  // What is not whole: all there is.
+  EXPECT_EQ(first_message_octets(std::span(stream).first(4)), 4U);
+  EXPECT_EQ(first_message_octets(std::span(stream).first(1)), 1U);
+}
+
 TEST(Framing, RandomStreamsAndPieces) {
   Random random(11);
   for (int round = 0; round < 20; ++round) {

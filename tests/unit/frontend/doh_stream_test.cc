@@ -55,7 +55,7 @@ TEST(DohStream, AnswersGetAndPost) {
     EXPECT_FALSE(world.stream.waits(asked));
   }
   EXPECT_FALSE(world.stream.next());
-  EXPECT_EQ(world.stream.held(), 2 * answer_message.size());
+  EXPECT_GT(world.stream.held(), 2 * answer_message.size()) << "and their header fields";
   world.to_client();
   EXPECT_EQ(world.stream.held(), 0U);
   for (const auto asked : {get, post}) {

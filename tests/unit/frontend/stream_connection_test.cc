@@ -41,6 +41,20 @@ void exchange(DotPair& pair, const Cut& cut_at) {
   EXPECT_FALSE(pair.connection.done());
 }
 
+TEST(StreamConnection, EachResponseIsARecord) {
+  DotPair pair;
+  pair.connect();
+  ask(pair, three);
+  pair.settle();
+  for (const char* text : {"to one", "to second", "to 3"}) {
+    pair.connection.respond(0, octets_of(text));
+  }
+  pair.connection.produce(pair.plaintext);
+  constexpr std::size_t overhead = 5 + 1 + 16 + 2;  // of the record, and the message's length
+  EXPECT_EQ(record_octets(pair.connection.output()),
+            (std::vector<std::size_t>{overhead + 6, overhead + 9, overhead + 4}));
+}
+
 TEST(StreamConnection, OneOctetAtATime) {
   DotPair pair;
   exchange(pair, single);

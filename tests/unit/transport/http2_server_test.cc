@@ -73,9 +73,12 @@ TEST(Http2Server, GivesRequestsAndCarriesResponses) {
                                .allow = {},
                                .body = view_of("that")});
   EXPECT_FALSE(pair.server.waits(stream));
-  EXPECT_EQ(pair.server.held(), 4U);
-  pair.to_client();
+  const std::size_t held = pair.server.held();
+  OctetQueue octets;
+  pair.server.produce(octets);
+  EXPECT_EQ(held, octets.size());
   EXPECT_EQ(pair.server.held(), 0U);
+  pair.client.receive(octets.octets());
   const auto& response = pair.client.response(stream);
   EXPECT_EQ(response.status(), "200");
   EXPECT_EQ(response.at("content-type"), "application/dns-message");
@@ -87,6 +90,52 @@ TEST(Http2Server, GivesRequestsAndCarriesResponses) {
   EXPECT_EQ(response.error, 0U);
   EXPECT_EQ(pair.server.streams(), 0U);
   EXPECT_EQ(pair.server.ending(), Http2Ending::none);
+}
+
+// The types of frames, up to where a record of TLS may end.
+std::vector<std::string> records_of(std::span<const std::uint8_t> frames) {
+  std::vector<std::string> records;
+  while (!frames.empty()) {
+    const std::size_t record = first_response_octets(frames);
+    std::string& types = records.emplace_back();
+    for (std::size_t at = 0; at < record;) {
+      types += std::to_string(frames[at + 3]);
+      at += 9U + (std::size_t{frames[at + 1]} << 8U | frames[at + 2]);
+    }
+    frames = frames.subspan(record);
+  }
+  return records;
+}
+
+TEST(Http2Server, FramesOfAResponseStayTogether) {
+  Pair pair;
+  pair.move();
+  for (const char* method : {"GET", "HEAD", "GET"}) pair.client.get("/x", method);
+  pair.to_server();
+  pair.echo();
+  pair.client.ping();
+  pair.to_server();
+  OctetQueue octets;
+  pair.server.produce(octets);
+  // HEADERS and DATA; HEADERS that end the stream; then an answer to PING.
+  EXPECT_EQ(records_of(octets.octets()), (std::vector<std::string>{"10", "1", "10", "6"}));
+}
+
+TEST(Http2Server, WhatFlowControlPartedLeavesInRecordsOfItsOwn) {
+  Pair pair({.window = 6, .automatic_windows = false});
+  pair.move();
+  const auto stream = pair.client.get("/x");  // "GET /x ": seven octets
+  pair.to_server();
+  pair.echo();
+  OctetQueue octets;
+  pair.server.produce(octets);
+  EXPECT_EQ(records_of(octets.octets()), std::vector<std::string>{"10"});
+  EXPECT_EQ(pair.server.held(), 1U);
+  octets.consume(octets.size());
+  pair.client.allow(stream, 1);
+  pair.to_server();
+  pair.server.produce(octets);
+  EXPECT_EQ(records_of(octets.octets()), std::vector<std::string>{"0"});
 }
 
 TEST(Http2Server, AnswersHeadWithoutABody) {

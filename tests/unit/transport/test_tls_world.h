@@ -51,6 +51,15 @@ inline Octets numbered(std::size_t count) {
   return octets;
 }
 
+// Octets of each record on the wire, its header included (RFC 8446 §5.1).
+inline std::vector<std::size_t> record_octets(std::span<const std::uint8_t> wire) {
+  std::vector<std::size_t> records;
+  for (std::size_t at = 0; at + 5 <= wire.size(); at += records.back()) {
+    records.push_back(5 + (std::size_t{wire[at + 3]} << 8U | wire[at + 4]));
+  }
+  return records;
+}
+
 // Tests that run over TLS 1.2 and over 1.3.
 class TlsVersions : public testing::TestWithParam<const char*> {
  protected:

@@ -115,6 +115,38 @@ TEST_P(TlsEngineData, RandomCuts) {
   }
 }
 
+// A length octet, then so many more.
+std::size_t counted_octets(std::span<const std::uint8_t> plaintext) {
+  return 1U + plaintext.front();
+}
+
+TEST_P(TlsEngineData, RecordsEndWhereMessagesDo) {
+  TestServer server({&world().leaf}, options());
+  const auto client = make_client(tickets_);
+  run_handshake(*client, server);
+  ASSERT_EQ(client->state(), State::ready);
+  const Octets three = {2, 7, 7, 0, 4, 7, 7, 7, 7};
+  client->write(three, counted_octets);
+  const Octets wire = take_output(*client);
+  const std::size_t overhead = GetParam() == tls13_priority ? 5 + 1 + 16 : 5 + 8 + 16;
+  EXPECT_EQ(record_octets(wire),
+            (std::vector<std::size_t>{overhead + 3, overhead + 1, overhead + 5}));
+  server.receive(wire);
+  EXPECT_EQ(server.read(), three);
+
+  // One message that is longer than a record, then a short one: cut is not asked in between.
+  Octets more = numbered(20'000);
+  more.push_back(9);
+  client->write(more, [](std::span<const std::uint8_t> plaintext) {
+    return std::min<std::size_t>(plaintext.size(), 20'000);
+  });
+  const Octets long_wire = take_output(*client);
+  EXPECT_EQ(record_octets(long_wire),
+            (std::vector<std::size_t>{overhead + 16'384, overhead + 3'616, overhead + 1}));
+  server.receive(long_wire);
+  EXPECT_EQ(server.read(), more);
+}
+
 TEST_P(TlsEngineData, LargeTransfersBothWays) {
   TestServer server({&world().leaf}, options());
   const auto client = make_client(tickets_);

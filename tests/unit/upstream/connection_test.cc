@@ -176,6 +176,33 @@ TEST(Connection, QueriesOfOneTurnLeaveInOneWrite) {
   EXPECT_EQ(stage.link().queries().size(), 100U);
 }
 
+TEST(Connection, AcknowledgesWhileOthersAreOutstandingAndNothingLeaves) {
+  Stage stage(State::ready);
+  for (int i = 0; i < 3; ++i) stage.ask();
+  const auto queries = stage.link().queries();
+  const auto deadline = [&stage] { return stage.connection.next_deadline(suspicion_after); };
+
+  stage.link().respond(queries[0].answer());
+  EXPECT_EQ(deadline(), stage.now + acknowledge_after);
+  stage.wait(acknowledge_after - std::chrono::nanoseconds{1});
+  EXPECT_EQ(stage.link().acknowledged, 0U);
+  stage.wait(std::chrono::nanoseconds{1});
+  EXPECT_EQ(stage.link().acknowledged, 1U);
+  EXPECT_GT(deadline(), stage.now + acknowledge_after) << "once is enough";
+
+  // The next query carries it.
+  stage.link().respond(queries[1].answer());
+  stage.ask();
+  EXPECT_GT(deadline(), stage.now + acknowledge_after);
+
+  // Nothing is held back that is awaited.
+  stage.link().respond(queries[2].answer());
+  stage.link().respond(stage.link().queries()[0].answer());
+  EXPECT_EQ(stage.connection.outstanding(), 0U);
+  stage.wait(acknowledge_after);
+  EXPECT_EQ(stage.link().acknowledged, 1U);
+}
+
 TEST(Connection, NewWritesDoNotHideASilentServer) {
   Stage stage{State::ready};
   stage.ask();

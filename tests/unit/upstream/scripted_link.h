@@ -56,6 +56,7 @@ struct LinkScript {
   std::size_t writes = 0;
   std::size_t read = 0;  // of written, by queries()
   bool ready = false;
+  std::size_t acknowledged = 0;  // calls of acknowledge()
   bool said_goodbye = false;
 
   bool open() const { return events != nullptr; }
@@ -106,6 +107,7 @@ class ScriptedLink final : public Link {
     ++script_->writes;
     script_->written.insert(script_->written.end(), plaintext.begin(), plaintext.end());
   }
+  void acknowledge() override { ++script_->acknowledged; }
   void close() override {
     script_->said_goodbye = true;
     script_->events = nullptr;
