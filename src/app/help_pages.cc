@@ -169,10 +169,7 @@ std::string man_sotto() {
          paragraph(
              "A directory for state_directory and tls.ticket_file, which are off by default; the "
              "systemd service and the container image have it.");
-  out += man_rows("SIGNALS", {{"SIGTERM, SIGINT",
-                               "Answer the queries in progress, save the cache to cache.file, and "
-                               "stop. A second one ends sotto at once, without saving."},
-                              {"SIGHUP", "Read the configuration again; see sotto.toml(5)."}});
+  out += man_rows("SIGNALS", signal_rows());
   out += man_rows("\"EXIT STATUS\"", exit_code_rows());
   out += ".PP\n" + paragraph("sotto query exits with:");
   for (const HelpRow& row : query_exit_code_rows()) {
@@ -287,8 +284,8 @@ std::string manual_configuration() {
     out += " | " + std::string(provider.about) + " |\n";
   }
   return out + "\n## Command line\n\n" + markdown_table(config_flag_rows()) +
-         "\n## Environment\n\n" + markdown_table(environment_rows()) + "\n## Exit codes\n\n" +
-         markdown_table(exit_code_rows());
+         "\n## Environment\n\n" + markdown_table(environment_rows()) + "\n## Signals\n\n" +
+         markdown_table(signal_rows()) + "\n## Exit codes\n\n" + markdown_table(exit_code_rows());
 }
 
 }  // namespace

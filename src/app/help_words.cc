@@ -110,9 +110,20 @@ std::vector<HelpRow> environment_rows() {
   return rows;
 }
 
+std::vector<HelpRow> signal_rows() {
+  return {{"SIGTERM, SIGINT",
+           "Answer the queries in progress, save the cache to cache.file, and stop, within 19 s. "
+           "A second one ends sotto at once, without saving."},
+          {"SIGHUP", "Read the configuration again; see sotto.toml(5)."},
+          {"SIGQUIT", "End at once, without answering or saving."},
+          {"SIGUSR1, SIGUSR2", "Ignored."}};
+}
+
 std::vector<HelpRow> exit_code_rows() {
   return {{"0", "Stopped cleanly, or the configuration is right."},
-          {"1", "Failure at run time, such as a port in use."},
+          {"1",
+           "Failure at run time, such as a port in use; or ended before all was answered and "
+           "saved."},
           {"2", "Wrong configuration or wrong usage; nothing was started."}};
 }
 

@@ -18,6 +18,7 @@ std::vector<HelpRow> query_flag_rows();
 std::vector<HelpRow> cache_command_rows();
 std::vector<HelpRow> cache_flag_rows();
 std::vector<HelpRow> environment_rows();
+std::vector<HelpRow> signal_rows();
 std::vector<HelpRow> exit_code_rows();
 std::vector<HelpRow> query_exit_code_rows();
 std::vector<HelpRow> example_rows();  // term: the command

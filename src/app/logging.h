@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -26,11 +27,16 @@ class Log {
 
   // Half a second of the worst storm the limits admit; at most 2 MB of lines.
   static constexpr std::size_t queue_lines_max = 1'024;
+  // For how long the end waits for the output. See doc/decisions/0038.
+  static constexpr std::chrono::milliseconds patience{1'000};
 
   // Writes to standard error.
   explicit Log(const Config::Log& config);
-  Log(const Config::Log& config, LogOutput output, std::size_t queue_lines = queue_lines_max);
-  // Writes what is queued and says what was suppressed.
+  // patience: for tests.
+  Log(const Config::Log& config, LogOutput output, std::size_t queue_lines = queue_lines_max,
+      std::chrono::milliseconds patience_at_end = patience);
+  // Writes what is queued and says what was suppressed. An output that takes nothing is not waited
+  // for longer than patience: what it holds is left to the thread that writes, for ever.
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
@@ -67,6 +73,7 @@ class Log {
   void report_suppressed(Instant now);
 
   const LogFormat format_;
+  const std::chrono::milliseconds patience_;
   std::atomic<LogLevel> level_;
   std::mutex mutex_;
   LogLimiter limiter_;

@@ -1,8 +1,9 @@
+#include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <ctime>
 #include <string>
 #include <sys/resource.h>
+#include <thread>
 #include <utility>
 
 #include "app/admin_listener.h"
@@ -17,8 +18,10 @@
 #include "app/logging.h"
 #include "app/serve.h"
 #include "app/server.h"
+#include "app/signals.h"
 #include "app/upstreams_commands.h"
 #include "base/clock.h"
+#include "base/standard_error.h"
 
 namespace sotto {
 namespace {
@@ -26,29 +29,6 @@ namespace {
 constexpr int exit_stopped = 0;
 constexpr int exit_failed = 1;
 constexpr int exit_configuration = 2;
-
-// The signals sotto acts upon arrive in the main thread only, one at a time.
-class Signals {
- public:
-  // Before any thread is made, so that all of them inherit the mask.
-  Signals() {
-    ::sigemptyset(&set_);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set_, signal);
-    ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-    ::signal(SIGPIPE, SIG_IGN);
-    ::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is a failed write, no more
-  }
-
-  // 0 when none came within the time.
-  int wait(std::time_t seconds, long nanoseconds) const {
-    const timespec timeout{seconds, nanoseconds};
-    const int signal = ::sigtimedwait(&set_, nullptr, &timeout);
-    return signal > 0 ? signal : 0;
-  }
-
- private:
-  sigset_t set_{};
-};
 
 // The soft limit of 1,024 is there for programs that use select(2); clients on streams need more.
 void raise_descriptor_limit(const Config& config, Log& log) {
@@ -70,7 +50,7 @@ void serve_until_stopped(const Signals& signals, Server& server, const ConfigSou
                          Log& log) {
   constexpr std::time_t housekeeping_seconds = 5;
   while (true) {
-    const int signal = signals.wait(housekeeping_seconds, 0);
+    const int signal = signals.wait(housekeeping_seconds);
     log.report_suppressed();
     if (signal == SIGHUP) server.reload(source);
     if (signal == SIGTERM || signal == SIGINT) {
@@ -81,23 +61,18 @@ void serve_until_stopped(const Signals& signals, Server& server, const ConfigSou
   }
 }
 
-// False if a second signal says not to wait.
 template <class IsDone>
-bool wait_until(const Signals& signals, IsDone is_done) {
-  constexpr long look_every_nanoseconds = 20'000'000;
-  while (!is_done()) {
-    const int signal = signals.wait(0, look_every_nanoseconds);
-    if (signal == SIGTERM || signal == SIGINT) return false;
-  }
-  return true;
+void wait_until(IsDone is_done) {
+  constexpr std::chrono::milliseconds look_every{20};
+  while (!is_done()) std::this_thread::sleep_for(look_every);
 }
 
-bool stop(const Signals& signals, Server& server) {
+void stop(Server& server) {
   server.drain();
-  if (!wait_until(signals, [&server] { return server.stopped(); })) return false;
+  wait_until([&server] { return server.stopped(); });
   server.join();
   server.save();
-  return wait_until(signals, [&server] { return server.saved(); });
+  wait_until([&server] { return server.saved(); });
 }
 
 AdminSources sources_of(Server& server, std::function<std::vector<WorkerState>()> look,
@@ -117,14 +92,14 @@ int serve(const ConfigSource& configured, const Environment& environment) {
   const Signals signals;
   auto inherited = take_inherited_sockets();
   if (!inherited) {
-    std::fprintf(stderr, "%s\n", inherited.error().c_str());
+    tell_standard_error(inherited.error() + "\n");
     return exit_configuration;
   }
   ConfigSource source = configured;
   source.use_inherited(addresses_of(*inherited));
   auto loaded = source.load();
   if (!loaded) {
-    std::fputs(errors_text(loaded.error()).c_str(), stderr);
+    tell_standard_error(errors_text(loaded.error()));
     return exit_configuration;
   }
   Log log(loaded->config.log);
@@ -165,10 +140,10 @@ int serve(const ConfigSource& configured, const Environment& environment) {
       start_admin(std::move(*admin_socket), admin_pages(sources_of(server, look, started)), log);
   server.start();
   serve_until_stopped(signals, server, source, log);
+  signals.begin_to_stop();
   control.reset();  // the next sotto may take the socket while this one drains
-  if (stop(signals, server)) return exit_stopped;
-  std::fputs("sotto: stopped by a second signal before all was done\n", stderr);
-  std::_Exit(exit_failed);
+  stop(server);
+  return exit_stopped;
 }
 
 }  // namespace sotto

@@ -136,10 +136,11 @@ class Starter:
         port = changes.pop("port", None) or new_port()
         env = changes.pop("env", None)
         sockets = changes.pop("sockets", None)
+        stderr = changes.pop("stderr", None)
         configuration = self.configuration(*upstreams, port=port, **changes)
         sotto = self.with_text("", port=port, start=False)
         sotto.configure(configuration)
-        return self.start(sotto, env, sockets)
+        return self.start(sotto, env, sockets, stderr)
 
     def with_text(self, text: str, *, port: int, start: bool = True) -> "Planned | Sotto":
         planned = Planned(self.directory, next(self._numbers), port)
@@ -147,18 +148,18 @@ class Starter:
         return self.start(planned) if start else planned
 
     def start(self, planned: "Planned", env: dict[str, str] | None = None,
-              sockets: list | None = None) -> Sotto:
+              sockets: list | None = None, stderr: int | None = None) -> Sotto:
         return self.raw(["serve", "--config", str(planned.config_file)], port=planned.port,
-                        number=planned.number, env=env, sockets=sockets)
+                        number=planned.number, env=env, sockets=sockets, stderr=stderr)
 
     def raw(self, arguments: list[str], *, port: int, ready: bool = True, number: int | None = None,
             env: dict[str, str] | None = None, address: str = "127.0.0.1",
-            sockets: list | None = None) -> Sotto:
+            sockets: list | None = None, stderr: int | None = None) -> Sotto:
         """Starts sotto with these arguments."""
         if number is None:
             number = next(self._numbers)
         sotto = Sotto(self.directory, arguments, port=port, number=number, address=address,
-                      env=environment(**(env or {})), sockets=sockets)
+                      env=environment(**(env or {})), sockets=sockets, stderr=stderr)
         self.started.append(sotto)
         self._shown.append(sotto)
         if ready:

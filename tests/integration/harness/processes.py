@@ -12,15 +12,17 @@ SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|run
 
 
 class Process:
-    """One server. Its standard output and error go to log_file."""
+    """One server. Its standard output and error go to log_file; the latter to stderr if given."""
 
-    def __init__(self, name: str, command: list[str], log_file: pathlib.Path, **options):
+    def __init__(self, name: str, command: list[str], log_file: pathlib.Path,
+                 stderr: int | None = None, **options):
         self.name = name
         self.command = command
         self.log_file = log_file
         with log_file.open("wb") as log:
             self.child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options
+                command, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log if stderr is None else stderr, **options
             )
 
     @property

@@ -64,7 +64,8 @@ class Sotto(Process):
 
     def __init__(self, directory: pathlib.Path, arguments: list[str], *, port: int,
                  address: str = "127.0.0.1", env: dict[str, str] | None = None,
-                 number: int = 0, sockets: list[tuple[str, socket.socket]] | None = None):
+                 number: int = 0, sockets: list[tuple[str, socket.socket]] | None = None,
+                 stderr: int | None = None):
         env = env or environment()
         if env["RUNTIME_DIRECTORY"] == NO_RUNTIME_DIRECTORY:
             # Where systemd would have the control socket, one for each sotto.
@@ -76,7 +77,7 @@ class Sotto(Process):
             command = inherited.command(sockets, command)
             passed = tuple(each.fileno() for _name, each in sockets)
         super().__init__("sotto", command, directory / f"sotto-{number}.log", env=env,
-                         cwd=directory, pass_fds=passed)
+                         stderr=stderr, cwd=directory, pass_fds=passed)
         self.control_socket = pathlib.Path(env["RUNTIME_DIRECTORY"]) / "control.socket"
         self.address = address
         self.port = port
@@ -158,6 +159,15 @@ class Sotto(Process):
 
     def reload(self) -> None:
         self.signal(signal.SIGHUP)
+
+    def await_stopping(self) -> None:
+        """Until a second signal would end it at once: SIGTERM has a handler."""
+        def has_handler() -> bool:
+            status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+            caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+            return bool(int(caught.split()[1], 16) & 1 << (signal.SIGTERM - 1))
+
+        self.wait_until(has_handler, "stopping")
 
     def peers(self) -> set[tuple[str, int]]:
         """Remote ends of all its sockets towards others; clients of its own port left out."""

@@ -130,5 +130,20 @@ TEST(Log, NeverBlocksAWriter) {
       << collector.lines.back();
 }
 
+// What waits in the output is left to its thread; it ends when the output lets it.
+TEST(Log, DoesNotWaitForEverAtItsEnd) {
+  static Collector collector;  // outlives the thread
+  collector.held = true;
+  {
+    Log log({LogLevel::info, LogFormat::text}, collector.output(), Log::queue_lines_max,
+            milliseconds{1});
+    log.info("test.held", "line");
+  }
+  std::unique_lock lock(collector.mutex);
+  EXPECT_TRUE(collector.lines.empty());
+  collector.held = false;
+  collector.released.notify_all();
+}
+
 }  // namespace
 }  // namespace sotto
