@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/last_words.h"
+
 namespace sotto {
 
 namespace {
@@ -54,7 +56,7 @@ ControlServer::~ControlServer() {
 
 void ControlServer::start() {
   wait_for_peers();
-  thread_ = std::thread([this] { loop_.run(); });
+  thread_ = std::thread([this] { run_or_end("the control socket", [this] { loop_.run(); }); });
 }
 
 void ControlServer::wait_for_peers() {

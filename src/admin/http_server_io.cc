@@ -3,6 +3,8 @@
 #include <microhttpd.h>
 #include <utility>
 
+#include "base/last_words.h"
+
 namespace sotto {
 
 struct HttpServer::Daemon {
@@ -48,12 +50,12 @@ HttpServer::HttpServer(UniqueFd listener, HttpPages pages, std::chrono::seconds 
 HttpServer::~HttpServer() = default;
 
 bool HttpServer::start() {
-  MHD_Daemon* const running =
-      MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, nullptr, nullptr,
-                       &on_request, const_cast<HttpPages*>(&pages_), MHD_OPTION_LISTEN_SOCKET,
-                       listener_.get(), MHD_OPTION_CONNECTION_LIMIT, http_connections_max,
-                       MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(silence_max_.count()),
-                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, http_request_octets_max, MHD_OPTION_END);
+  MHD_Daemon* const running = MHD_start_daemon(
+      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, nullptr, nullptr,
+      guarded<&on_request, MHD_NO>, const_cast<HttpPages*>(&pages_), MHD_OPTION_LISTEN_SOCKET,
+      listener_.get(), MHD_OPTION_CONNECTION_LIMIT, http_connections_max,
+      MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(silence_max_.count()),
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, http_request_octets_max, MHD_OPTION_END);
   if (running == nullptr) return false;
   listener_.release();  // the daemon closes it
   daemon_ = std::make_unique<Daemon>(running);

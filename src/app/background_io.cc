@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "app/background.h"
+#include "base/last_words.h"
 
 namespace sotto {
 namespace {
@@ -45,7 +46,7 @@ void Background::start(BackgroundConfig config) {
   open_watches();
   stopped_ = false;
   thread_ = std::thread([this] {
-    loop_.run();
+    run_or_end("the background", [this] { loop_.run(); });
     stopped_ = true;
   });
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/last_words.h"
+
 namespace sotto {
 namespace {
 
@@ -48,7 +50,7 @@ void CacheKeeper::start() {
   // Without a cache, an empty file would take the place of a full one.
   if (path_.empty() || !cache_.keeps_anything()) return;
   stopped_ = false;
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] { run_or_end("the cache's keeper", [this] { run(); }); });
 }
 
 void CacheKeeper::stop() {

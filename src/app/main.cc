@@ -1,6 +1,7 @@
 // The program: hands each command to whoever does it, and turns its result into an exit code.
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "app/query/run_query.h"
 #include "app/run_control.h"
 #include "app/serve.h"
+#include "base/last_words.h"
 
 namespace {
 
@@ -93,13 +95,25 @@ int run(const sotto::CommandLine& line) {
   return exit_usage;
 }
 
+// Nobody read what was asked for: a full disk, say.
+int with_output_written(int code) {
+  return std::fflush(stdout) != 0 && code == exit_clean ? exit_failed : code;
+}
+
+int run(int argc, char** argv) {
+  const auto line = sotto::parse_command_line({argv + 1, argv + argc});
+  if (!line) return usage_error(line.error().text, words_for(line.error().help));
+  return with_output_written(run(*line));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto line = sotto::parse_command_line({argv + 1, argv + argc});
-  if (!line) return usage_error(line.error().text, words_for(line.error().help));
-  const int code = run(*line);
-  // Nobody read what was asked for: a full disk, say.
-  if (std::fflush(stdout) != 0 && code == exit_clean) return exit_failed;
-  return code;
+  sotto::have_last_words();
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    sotto::tell_what_failed("cannot go on", error);
+    return exit_failed;
+  }
 }

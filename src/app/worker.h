@@ -72,6 +72,9 @@ class Worker {
   // shared and log outlive the worker. Takes effect with start().
   Worker(SharedState& shared, Log& log, WorkerSockets sockets,
          std::shared_ptr<const WorkerConfig> config);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
 
   void start();
   // Thread-safe; takes effect in the worker's next turn.

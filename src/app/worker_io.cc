@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "app/worker.h"
+#include "base/last_words.h"
 
 namespace sotto {
 namespace {
@@ -56,9 +57,15 @@ void Worker::start() {
   for (const auto& frontend : udp_) frontend->start();
   streams_.start();
   thread_ = std::thread([this] {
-    loop_.run();
+    run_or_end("a worker", [this] { loop_.run(); });
     stopped_ = true;
   });
+}
+
+// Only a start that failed half-way leaves a thread to be stopped here.
+Worker::~Worker() {
+  loop_.stop();
+  join();
 }
 
 void Worker::apply(std::shared_ptr<const WorkerConfig> config) {

@@ -6,11 +6,13 @@
 #include <new>
 #include <nghttp2/nghttp2.h>
 
+#include "base/last_words.h"
 #include "transport/http2_server.h"
 
 namespace sotto {
 namespace {
 
+constexpr int failed = NGHTTP2_ERR_CALLBACK_FAILURE;  // the session gives up
 constexpr std::size_t field_overhead_octets = 32;  // RFC 9113 §6.5.2
 
 std::string_view text_of(nghttp2_rcbuf* buffer) {
@@ -120,14 +122,17 @@ struct Http2Server::Callbacks {
   static nghttp2_session_callbacks* functions() {
     nghttp2_session_callbacks* made = nullptr;
     if (nghttp2_session_callbacks_new(&made) != 0) throw std::bad_alloc();
-    nghttp2_session_callbacks_set_on_begin_headers_callback(made, on_begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback2(made, on_header);
-    nghttp2_session_callbacks_set_on_invalid_header_callback2(made, on_invalid_header);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, on_data_chunk);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(made, on_frame);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, on_invalid_frame);
-    nghttp2_session_callbacks_set_on_frame_send_callback(made, on_frame_sent);
-    nghttp2_session_callbacks_set_on_stream_close_callback(made, on_stream_close);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(made,
+                                                            guarded<on_begin_headers, failed>);
+    nghttp2_session_callbacks_set_on_header_callback2(made, guarded<on_header, failed>);
+    nghttp2_session_callbacks_set_on_invalid_header_callback2(made,
+                                                              guarded<on_invalid_header, failed>);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, guarded<on_data_chunk, failed>);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(made, guarded<on_frame, failed>);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made,
+                                                                 guarded<on_invalid_frame, failed>);
+    nghttp2_session_callbacks_set_on_frame_send_callback(made, guarded<on_frame_sent, failed>);
+    nghttp2_session_callbacks_set_on_stream_close_callback(made, guarded<on_stream_close, failed>);
     return made;
   }
 
@@ -188,7 +193,7 @@ nghttp2_session* Http2Server::open_session() {
 
 void Http2Server::submit(Stream& stream, const nghttp2_nv* fields, std::size_t count) {
   const nghttp2_data_provider body{.source = {.ptr = &stream},
-                                   .read_callback = &Callbacks::read_body};
+                                   .read_callback = guarded<&Callbacks::read_body, failed>};
   const int result = nghttp2_submit_response(session_, stream.id, fields, count,
                                              stream.body.empty() ? nullptr : &body);
   if (result != 0) end(Http2Ending::protocol);

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <new>
 
+#include "base/last_words.h"
 #include "transport/tls_chain.h"
 #include "transport/tls_client_verify.h"
 #include "transport/tls_gnutls.h"
@@ -49,9 +50,9 @@ TlsEngine::TlsEngine(unsigned flags) {
   }
   gnutls_session_set_ptr(session_, this);
   gnutls_transport_set_ptr(session_, this);
-  gnutls_transport_set_pull_function(session_, &TlsEngine::pull);
-  gnutls_transport_set_pull_timeout_function(session_, &TlsEngine::pull_timeout);
-  gnutls_transport_set_push_function(session_, &TlsEngine::push);
+  gnutls_transport_set_pull_function(session_, guarded<&TlsEngine::pull, -1>);
+  gnutls_transport_set_pull_timeout_function(session_, guarded<&TlsEngine::pull_timeout, -1>);
+  gnutls_transport_set_push_function(session_, guarded<&TlsEngine::push, -1>);
   gnutls_handshake_set_timeout(session_, GNUTLS_INDEFINITE_TIMEOUT);  // deadlines are the driver's
 }
 
@@ -78,7 +79,7 @@ std::unique_ptr<TlsEngine> TlsEngine::client(std::shared_ptr<const TlsTrust> tru
     gnutls_server_name_set(session, GNUTLS_NAME_DNS, name.data(), name.size());
   }
   gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_NEW_SESSION_TICKET, GNUTLS_HOOK_POST,
-                                     &TlsEngine::on_ticket);
+                                     guarded<&TlsEngine::on_ticket, GNUTLS_E_MEMORY_ERROR>);
   if (const auto ticket = tickets.take(engine->peer_)) {
     // What GnuTLS cannot use, an expired session say, leads to a full handshake.
     engine->ticket_offered_ = gnutls_session_set_data(session, ticket->data(), ticket->size()) >= 0;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/last_words.h"
 #include "transport/tls_chain.h"
 #include "transport/tls_engine.h"
 #include "transport/tls_gnutls.h"
@@ -304,7 +305,7 @@ TlsServerCredentials::load(const std::vector<CertificatePair>& pairs,
   server->credentials_->priority = make_tls_priority(std::string(tls_priority) + tls_server_order);
   server->credentials_->credentials = make_certificate_credentials();
   gnutls_certificate_set_retrieve_function3(server->credentials_->credentials.get(),
-                                            &give_certificate);
+                                            guarded<&give_certificate, GNUTLS_E_MEMORY_ERROR>);
   return std::shared_ptr<const TlsServerCredentials>(std::move(server));
 }
 

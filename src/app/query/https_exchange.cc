@@ -7,12 +7,14 @@
 #include <string_view>
 
 #include "app/text.h"
+#include "base/last_words.h"
 #include "dns/constants.h"
 
 namespace sotto {
 
 namespace {
 
+constexpr int failed = NGHTTP2_ERR_CALLBACK_FAILURE;  // the session gives up
 constexpr std::string_view media_type = "application/dns-message";
 constexpr std::size_t shown_octets_max = 100;  // of what a server says in plain words
 
@@ -87,10 +89,14 @@ struct HttpsExchange::Callbacks {
 HttpsExchange::HttpsExchange(Question question) : question_(std::move(question)) {
   nghttp2_session_callbacks* callbacks = nullptr;
   if (nghttp2_session_callbacks_new(&callbacks) != 0) throw std::bad_alloc();
-  nghttp2_session_callbacks_set_on_header_callback(callbacks, Callbacks::on_header);
-  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::on_data);
-  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::on_close);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::on_frame);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks,
+                                                   guarded<&Callbacks::on_header, failed>);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks,
+                                                            guarded<&Callbacks::on_data, failed>);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks,
+                                                         guarded<&Callbacks::on_close, failed>);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks,
+                                                       guarded<&Callbacks::on_frame, failed>);
   const int made = nghttp2_session_client_new(&session_, callbacks, this);
   nghttp2_session_callbacks_del(callbacks);
   if (made != 0) throw std::bad_alloc();
@@ -117,7 +123,7 @@ void HttpsExchange::ask() {
       field("content-length", length),
   };
   const nghttp2_data_provider body{.source = {.ptr = nullptr},
-                                   .read_callback = Callbacks::read_body};
+                                   .read_callback = guarded<&Callbacks::read_body, failed>};
   const std::size_t count = question_.get ? fields.size() - 2 : fields.size();
   if (nghttp2_submit_request(session_, nullptr, fields.data(), count,
                              question_.get ? nullptr : &body, nullptr) < 0) {
