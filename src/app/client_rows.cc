@@ -84,7 +84,8 @@ constexpr auto rows = std::to_array<Option>({
      .print = [](const Config& config, const Entry&) { return listen_text(config.listen.udp); },
      .help = "Addresses to answer DNS over UDP on. [] switches UDP off. When only one of udp and "
              "tcp is given, the other follows it (unless it is []). A default address that the "
-             "host lacks is skipped; a configured one is an error."},
+             "host lacks is skipped, and so are 0.0.0.0 and [::] on a host without IPv4 or IPv6 if "
+             "another address of the list is left; any other is an error."},
     {.key = "listen.tcp",
      .kind = Kind::list_or_tables,
      .standard = "[\"127.0.0.1:5053\", \"[::1]:5053\"]",

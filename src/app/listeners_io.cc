@@ -2,6 +2,7 @@
 #include <cassert>
 #include <cerrno>
 #include <fcntl.h>
+#include <optional>
 #include <utility>
 
 #include "app/listeners.h"
@@ -20,27 +21,53 @@ std::string advice(int code) {
   return {};
 }
 
+Member member_of(const ListenTransport& transport) {
+  if (transport.http) return &WorkerSockets::https;
+  if (transport.encrypted) return &WorkerSockets::tls;
+  return transport.stream ? &WorkerSockets::tcp : &WorkerSockets::udp;
+}
+
 // The same address for each worker, the first socket without sharing the port.
-tl::expected<void, std::string> open_for_all(const ListenAddress& listen, SocketKind kind,
-                                             Member member, std::vector<WorkerSockets>& workers,
-                                             Log& log) {
+tl::expected<void, SystemError> open_for_all(const ListenAddress& listen, SocketKind kind,
+                                             Member member, std::vector<WorkerSockets>& workers) {
   for (std::size_t at = 0; at < workers.size(); ++at) {
     auto fd = open_listener(kind, listen.address, at == 0);
-    if (!fd && listen.is_default && is_no_route(fd.error().code)) {
-      log.info("listen.skipped", "this host lacks a default address",
-               {{"address", listen.address.text()}});
-      return {};
-    }
-    if (!fd) return tl::unexpected(fd.error().what + advice(fd.error().code));
+    if (!fd) return tl::unexpected(std::move(fd.error()));
     (workers[at].*member).push_back({std::move(*fd), listen});
   }
   return {};
 }
 
-Member member_of(const ListenTransport& transport) {
-  if (transport.http) return &WorkerSockets::https;
-  if (transport.encrypted) return &WorkerSockets::tls;
-  return transport.stream ? &WorkerSockets::tcp : &WorkerSockets::udp;
+// Defaults are for any host; and "all addresses of IPv6" are none where the kernel has no IPv6.
+bool may_be_skipped(const ListenAddress& listen, const SystemError& error) {
+  return is_no_route(error.code) && (listen.is_default || listen.address.ip.is_unspecified());
+}
+
+void tell_skipped(const ListenTransport& transport, const ListenAddress& listen, Log& log) {
+  const char* const message = listen.is_default ? "this host lacks a default address"
+                                                : "this host has no address of this family";
+  log.write(listen.is_default ? LogLevel::info : LogLevel::warning, "listen.skipped", message,
+            {{"transport", transport.name}, {"address", listen.address.text()}});
+}
+
+// The addresses of one list: those that the host lacks are left out, unless that leaves none of
+// those that were asked for.
+tl::expected<void, std::string> open_list(const ListenTransport& transport,
+                                          const std::vector<ListenAddress>& addresses,
+                                          std::vector<WorkerSockets>& workers, Log& log) {
+  const Member member = member_of(transport);
+  const SocketKind kind = transport.stream ? SocketKind::stream : SocketKind::datagram;
+  std::optional<SystemError> lacking;
+  for (const ListenAddress& listen : addresses) {
+    const auto opened = open_for_all(listen, kind, member, workers);
+    if (opened) continue;
+    const SystemError& error = opened.error();
+    if (!may_be_skipped(listen, error)) return tl::unexpected(error.what + advice(error.code));
+    if (!listen.is_default) lacking = error;
+    tell_skipped(transport, listen, log);
+  }
+  if (!lacking || !(workers.front().*member).empty()) return {};
+  return tl::unexpected(lacking->what);
 }
 
 // The sockets of this transport, in the order of its addresses, for each worker a copy. How many
@@ -74,12 +101,7 @@ tl::expected<void, std::string> open_transport(const ListenTransport& transport,
              {{"instead_of", "listen." + std::string(transport.name)}, {"sockets", *shared}});
     return {};
   }
-  const SocketKind kind = transport.stream ? SocketKind::stream : SocketKind::datagram;
-  for (const ListenAddress& listen : config.listen.*transport.addresses) {
-    auto opened = open_for_all(listen, kind, member_of(transport), workers, log);
-    if (!opened) return opened;
-  }
-  return {};
+  return open_list(transport, config.listen.*transport.addresses, workers, log);
 }
 
 }  // namespace
