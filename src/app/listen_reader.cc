@@ -49,6 +49,11 @@ std::optional<SocketAddress> parse_address(Draft& draft, const Text& element, st
     complain(draft, element, "port 0 cannot be listened on", hint + std::to_string(port));
     return {};
   }
+  if (needs_zone(address->ip)) {
+    complain(draft, element, "a link-local address needs its zone, the interface",
+             "write \"[" + address->ip.text() + "%eth0]:" + std::to_string(address->port) + "\"");
+    return {};
+  }
   return *address;
 }
 

@@ -29,6 +29,10 @@ void complain(Draft& draft, const Text& element, std::string_view what,
   draft.errors.push_back({element.place, complaint(what, element.text, suggestion)});
 }
 
+bool needs_zone(const IpAddress& ip) {
+  return !ip.is_v4() && ip.is_link_local() && ip.scope() == 0;
+}
+
 bool collide(const SocketAddress& one, const SocketAddress& other) {
   if (one.port != other.port || one.ip.is_v4() != other.ip.is_v4()) return false;
   return one.ip == other.ip || one.ip.is_unspecified() || other.ip.is_unspecified();

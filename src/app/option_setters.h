@@ -50,6 +50,9 @@ std::vector<Network> parse_networks(Draft& draft, const std::vector<Text>& texts
 // Would binding both fail? A wildcard covers every address of its family.
 bool collide(const SocketAddress& one, const SocketAddress& other);
 
+// An address of IPv6 that is one on each link, without its link, which no socket takes (RFC 4007).
+bool needs_zone(const IpAddress& ip);
+
 // Independent of where sotto is started: a path in the file starts at the file. Empty stays empty.
 std::string absolute_path(Draft& draft, const Value& value);
 

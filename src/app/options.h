@@ -32,6 +32,7 @@ struct Entry {
     Place url;
     Place name;
     Place select;
+    std::vector<Text> urls;
     std::vector<Text> sources;
     Text address;            // of a listener
     std::vector<Text> keys;  // of a listener

@@ -92,6 +92,28 @@ void check_sources(Draft& draft, const std::vector<Entry>& entries) {
   }
 }
 
+// A link-local address is one on each link. The interface says which, if the zone does not.
+void check_zones(Draft& draft, const std::vector<Entry>& entries) {
+  constexpr std::string_view what = "a link-local address needs its zone, the interface";
+  for (const Entry& entry : entries) {
+    if (!entry.upstream.interface.empty()) continue;
+    for (const Text& url : entry.places.urls) {
+      const auto target = parse_upstream(url.text);
+      if (!target || target->endpoints.empty()) continue;
+      const IpAddress ip = target->endpoints.front().ip;
+      if (!needs_zone(ip)) continue;
+      complain(draft, url, what,
+               "write tls://[" + ip.text() + "%eth0], or set the upstream's interface");
+    }
+    for (const Text& source : entry.places.sources) {
+      const auto ip = IpAddress::parse(source.text);
+      if (!ip || !needs_zone(*ip)) continue;
+      complain(draft, source, what,
+               "write \"" + ip->text() + "%eth0\", or set the upstream's interface");
+    }
+  }
+}
+
 // A name can be looked up only where it is encrypted, and by a server whose address is known.
 void check_bootstrap_path(Draft& draft, const std::vector<Entry>& entries) {
   const bool path = !draft.bootstrap.empty() ||
@@ -115,6 +137,7 @@ void check_bootstrap_path(Draft& draft, const std::vector<Entry>& entries) {
 void finish_bootstrap(Draft& draft) {
   const std::vector<Entry> servers = upstreams_of(draft, draft.bootstrap);
   check_duplicates(draft, servers);
+  check_zones(draft, servers);
   for (const Entry& server : servers) {
     if (!server.upstream.host.empty()) {
       complain(draft, {server.upstream.name, server.places.section},
@@ -203,6 +226,7 @@ void finish_upstreams(Draft& draft, GivenUpstreams file,
   if (upstreams.empty()) upstreams = standard_upstreams(draft);
   check_duplicates(draft, upstreams);
   check_sources(draft, upstreams);
+  check_zones(draft, upstreams);
   check_bootstrap_path(draft, upstreams);
   finish_bootstrap(draft);
 

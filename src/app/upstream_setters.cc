@@ -76,6 +76,7 @@ void set_upstream_url(Draft& draft, Entry& entry, const Value& value) {
   UpstreamConfig& upstream = entry.upstream;
   upstream.endpoints.clear();
   entry.places.url = value.place;
+  entry.places.urls = value.list;
   for (const Text& element : value.list) {
     const auto target = parse_upstream(element.text);
     if (!target) {

@@ -40,6 +40,8 @@ FAULTS = {
     "a group that is empty": ('group = [{ name = "spare" }]\n', "1:19", ["spare", "no upstream"]),
     "plain DNS for bootstrap": ('bootstrap = ["9.9.9.9"]\n', "1:14", ["dns.quad9.net"]),
     "a host for bootstrap": ('bootstrap = ["tls://dns.example"]\n', "1:14", ["by its address"]),
+    "a link-local server without its link": ('bootstrap = ["tls://[fe80::1]"]\n', "1:14",
+                                             ["zone", "tls://[fe80::1%eth0]"]),
     "no name to probe": ('health = { name = "a..b" }\n', "1:19", ["a..b"]),
     "unclosed string": ('workers = "1\n', "1:", []),
     "no TOML at all": ("<xml/>\n", "1:", []),
@@ -235,6 +237,19 @@ def test_an_address_the_host_lacks_is_an_error_when_configured(tmp_path, authori
     result = run("serve", "--config", str(config))
     assert result.returncode == 1
     assert "192.0.2.1" in result.stderr
+
+
+def test_a_link_local_address_without_its_zone_is_named_by_check(tmp_path, authority):
+    """Sockets refuse it with "Invalid argument"."""
+    config = tmp_path / "sotto.toml"
+    text = good(authority.ca_file, new_port())
+    config.write_text(text.replace('udp = [', 'udp = ["[fe80::1]:53", '))
+    result = run("check", "--config", str(config))
+    assert result.returncode == 2
+    assert "sotto.toml:2:8: a link-local address needs its zone" in result.stderr
+    assert '"[fe80::1%eth0]:53"' in result.stderr
+    config.write_text(config.read_text().replace("fe80::1", "fe80::1%lo"))
+    assert run("check", "--config", str(config)).returncode == 0
 
 
 def test_relative_ca_files_start_at_the_configuration(start, fake, authority, tmp_path):

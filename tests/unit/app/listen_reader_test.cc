@@ -88,6 +88,9 @@ const Fault faults[] = {
      "2:8: the port is missing (\"192.0.2.1\"); write \"192.0.2.1:853\"\n"},
     {"port 0", "https = [\"192.0.2.1:0\"]",
      "2:10: port 0 cannot be listened on (\"192.0.2.1:0\"); the port of DNS over HTTPS is 443\n"},
+    {"a link-local address of no link", "udp = [\"127.0.0.1:53\", \"[fe80::1]:53\"]",
+     "2:24: a link-local address needs its zone, the interface (\"[fe80::1]:53\"); write "
+     "\"[fe80::1%eth0]:53\"\n"},
     {"a misspelt key", "udp = [{ address = \"127.0.0.1:53\", proxy-from = [] }]",
      "2:36: unknown key (\"proxy-from\"); did you mean \"proxy_from\"?\n"},
     {"a key of elsewhere", "udp = [{ address = \"127.0.0.1:53\", test_name = true }]",

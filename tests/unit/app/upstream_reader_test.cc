@@ -253,6 +253,16 @@ const Fault faults[] = {
      "link shows, such as \"wg0\"\n"
      "s.toml:5:13: not a name of a network interface (\"a/b\"); write one that ip link shows, such "
      "as \"wg0\"\n"},
+    {"a link-local address of no link",
+     "bootstrap = [\"tls://[fe80::9]\"]\n[[upstream]]\nurl = [\"tls://192.0.2.1\", "
+     "\"tls://[fe80::1]:8853\"]\nsource = [\"fe80::2\"]\n[[upstream]]\n"
+     "url = \"tls://[fe80::3]\"\ninterface = \"wg0\"\n",
+     "s.toml:1:14: a link-local address needs its zone, the interface (\"tls://[fe80::9]\"); "
+     "write tls://[fe80::9%eth0], or set the upstream's interface\n"
+     "s.toml:3:27: a link-local address needs its zone, the interface (\"tls://[fe80::1]:8853\"); "
+     "write tls://[fe80::1%eth0], or set the upstream's interface\n"
+     "s.toml:4:11: a link-local address needs its zone, the interface (\"fe80::2\"); write "
+     "\"fe80::2%eth0\", or set the upstream's interface\n"},
     {"a mark of more than 32 bits", "[upstream_default]\nmark = 4294967296\n",
      "s.toml:2:8: mark is out of range (\"4294967296\"); it must be from 0 to 4294967295\n"},
     {"the same way twice",
