@@ -2,7 +2,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <fcntl.h>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include "app/certificate_keeper.h"
@@ -95,6 +97,15 @@ int run(const sotto::CommandLine& line) {
   return exit_usage;
 }
 
+// Where one of them is closed, the next socket would take its place, and log lines would be sent to
+// whoever is connected to it.
+void open_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) >= 0) continue;
+    static_cast<void>(::open("/dev/null", O_RDWR));  // the lowest that is free
+  }
+}
+
 // Nobody read what was asked for: a full disk, say.
 int with_output_written(int code) {
   return std::fflush(stdout) != 0 && code == exit_clean ? exit_failed : code;
@@ -109,6 +120,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_standard_descriptors();
   sotto::have_last_words();
   try {
     return run(argc, argv);

@@ -1,5 +1,6 @@
 """Signals, the drain, and exit codes."""
 
+import os
 import signal
 import subprocess
 
@@ -8,6 +9,15 @@ import pytest
 from harness import answers, clients, wire
 from harness.sotto import binary, environment, new_port
 from harness.waiting import PATIENCE, wait_for
+
+
+def answers_locally(port: int) -> bool:
+    with clients.DatagramClient("127.0.0.1", port) as client:
+        client.socket.settimeout(1)
+        try:
+            return bool(client.ask(wire.query("localhost")))
+        except OSError:
+            return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -93,20 +103,31 @@ def test_sigpipe_and_a_closed_stderr_do_not_end_it(fake, authority, start):
              str(authority.ca_file), "--log-level", "debug"],
             stderr=subprocess.PIPE, env=environment()) as process:
         try:
-            def answered() -> bool:
-                with clients.DatagramClient("127.0.0.1", port) as client:
-                    client.socket.settimeout(1)
-                    try:
-                        return bool(client.ask(wire.query("localhost")))
-                    except OSError:
-                        return False
-
-            wait_for(answered, "an answer")
+            wait_for(lambda: answers_locally(port), "an answer")
             process.stderr.close()
             for _ in range(3):
                 fake.reset_all()
-                assert answered()
+                assert answers_locally(port)
                 clients.load("127.0.0.1", port, queries=20, per_second=200).assert_none_failed()
+        finally:
+            process.terminate()
+            code = process.wait(PATIENCE)
+    assert code == 0
+
+
+def test_it_starts_without_standard_descriptors(start, fake):
+    """They are /dev/null then: what is opened next would take their places, and log lines would be
+    sent to whoever is connected to it."""
+    port = new_port()
+    planned = start.with_text("", port=port, start=False)
+    planned.configure(start.configuration(fake, port=port))
+    command = [str(binary()), "serve", "--config", str(planned.config_file)]
+    with subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command],
+                          env=environment()) as process:
+        try:
+            wait_for(lambda: answers_locally(port), "an answer")
+            for descriptor in (0, 1, 2):
+                assert os.readlink(f"/proc/{process.pid}/fd/{descriptor}") == "/dev/null"
         finally:
             process.terminate()
             code = process.wait(PATIENCE)
