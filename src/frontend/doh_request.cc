@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "dns/constants.h"
 #include "dns/record_walk.h"
@@ -66,6 +67,53 @@ DohQuery read_get(std::string_view parameters, std::vector<std::uint8_t>& decode
   return query(decoded);
 }
 
+int hex_value(char digit) {
+  if (digit >= '0' && digit <= '9') return digit - '0';
+  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
+  return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+}
+
+// RFC 3986 §2.3.
+bool is_unreserved(char character) {
+  constexpr std::string_view marks = "-._~";
+  return (character >= 'A' && character <= 'Z') || (character >= 'a' && character <= 'z') ||
+         (character >= '0' && character <= '9') || marks.find(character) != std::string_view::npos;
+}
+
+// RFC 3986 §6.2.2.1 and §6.2.2.2: escaped characters that need no escape, and the spelling of
+// escapes, make no difference.
+std::string with_normal_escapes(std::string_view text) {
+  constexpr std::string_view hex = "0123456789ABCDEF";
+  constexpr std::size_t escape_octets = 3;
+  std::string normal;
+  normal.reserve(text.size());
+  while (!text.empty()) {
+    const bool whole = text.front() == '%' && text.size() >= escape_octets;
+    const int high = whole ? hex_value(text[1]) : -1;
+    const int low = whole ? hex_value(text[2]) : -1;
+    if (high < 0 || low < 0) {
+      normal += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    const auto character = static_cast<char>(high * 16 + low);
+    if (is_unreserved(character)) {
+      normal += character;
+    } else {
+      normal += '%';
+      normal += hex[static_cast<std::size_t>(high)];
+      normal += hex[static_cast<std::size_t>(low)];
+    }
+    text.remove_prefix(escape_octets);
+  }
+  return normal;
+}
+
+bool same_path(std::string_view asked, std::string_view served) {
+  return asked == served ||
+         (served.find('%') != std::string_view::npos && asked == with_normal_escapes(served));
+}
+
 // Without parameters, of which this media type has none, and without the space before them.
 bool is_dns_message(std::string_view content_type) {
   content_type = content_type.substr(0, content_type.find(';'));
@@ -108,10 +156,15 @@ DohQuery read_doh_request(const HttpRequestView& request, std::string_view path,
   if (request.fault == Fault::body_too_large) {
     return refusal(413, "a DNS message has at most 65535 octets\n");
   }
-  const std::size_t mark = std::min(request.path.find('?'), request.path.size());
-  if (request.path.substr(0, mark) != path) return refusal(404, "DNS is not served at this path\n");
+  std::string normal;  // views are into it, or into the request
+  std::string_view target = request.path;
+  if (target.find('%') != std::string_view::npos) target = normal = with_normal_escapes(target);
+  const std::size_t mark = std::min(target.find('?'), target.size());
+  if (!same_path(target.substr(0, mark), path)) {
+    return refusal(404, "DNS is not served at this path\n");
+  }
   if (request.method == "GET" || request.method == "HEAD") {
-    return read_get(request.path.substr(std::min(mark + 1, request.path.size())), decoded);
+    return read_get(target.substr(std::min(mark + 1, target.size())), decoded);
   }
   if (request.method != "POST") return refusal(405, "use GET or POST\n");
   if (!is_dns_message(request.content_type)) {

@@ -68,6 +68,15 @@ def test_head_is_answered_without_a_body(doh, upstream):
     assert head.fields == got.fields
 
 
+def test_escaped_letters_are_letters(doh):
+    """RFC 3986 §2.3, as some frameworks escape more than they must."""
+    with doh.doh() as client:
+        query = "".join(f"%{ord(letter):02x}" for letter in base64url(LOCAL))
+        response = client.response(client.request("GET", f"/%64ns-query?dns={query}"))
+        assert response.status == 200
+        assert response.body == client.response(client.get(LOCAL)).body
+
+
 @pytest.mark.parametrize("method, path, body, fields, status, words", [
     ("GET", "/dns-query", b"", {}, 400, "parameter dns"),
     ("GET", "/dns-query?dns=AAAB+", b"", {}, 400, "base64url"),
