@@ -102,6 +102,9 @@ Http2Ending Http2Allowance::on_frame() {
     case FrameType::continuation:
       return on_header_block(length, true);
     case FrameType::priority:
+      // RFC 9113 §6.3. nghttp2 reads none of these frames, as we keep no priorities.
+      if (on_whole_connection()) return Http2Ending::protocol;
+      [[fallthrough]];
     case FrameType::priority_update:
       return take(Http2Ending::priorities, 1);
     case FrameType::rst_stream:  // that ends a request is counted in on_reset(), too
@@ -115,6 +118,11 @@ Http2Ending Http2Allowance::on_frame() {
     default:
       return take(Http2Ending::others, 1);
   }
+}
+
+// Stream 0; the first bit is reserved (RFC 9113 §4.1).
+bool Http2Allowance::on_whole_connection() const {
+  return (header_[5] & 0x7FU) == 0 && header_[6] == 0 && header_[7] == 0 && header_[8] == 0;
 }
 
 Http2Ending Http2Allowance::on_header_block(std::uint32_t length, bool continued) {

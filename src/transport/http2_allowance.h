@@ -51,7 +51,7 @@ class Http2Allowance {
   Http2Allowance();
 
   // Octets of the client, in order, cut anywhere, from its preface on. Returns what it has run out
-  // of, or none.
+  // of, or protocol for a frame that nghttp2 would let pass, or none.
   Http2Ending receive(std::span<const std::uint8_t> octets);
   // A request came to nothing.
   Http2Ending on_reset() { return take(Http2Ending::resets, 1); }
@@ -60,6 +60,7 @@ class Http2Allowance {
 
  private:
   Http2Ending on_frame();
+  bool on_whole_connection() const;
   Http2Ending on_header_block(std::uint32_t length, bool continued);
   Http2Ending take(Http2Ending kind, std::uint32_t count);
 

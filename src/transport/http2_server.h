@@ -16,6 +16,7 @@
 
 #include "base/intrusive_list.h"
 #include "transport/http2_allowance.h"
+#include "transport/http2_stream_ids.h"
 #include "transport/octet_queue.h"
 
 namespace sotto {
@@ -141,6 +142,7 @@ class Http2Server {
   Stream* find(std::uint32_t id) const;
   void submit(Stream& stream, const nghttp2_nv* fields, std::size_t count);
   void gather();
+  void begin_block(std::int32_t id);
   void begin(std::int32_t id);
   void begin_trailers(std::int32_t id);
   bool count_field(std::string_view name, std::string_view value);
@@ -161,6 +163,7 @@ class Http2Server {
   bool opening_ = true;  // nghttp2 allocates what a connection has from the start
   nghttp2_session* session_ = nullptr;
   Http2Allowance allowance_;
+  Http2StreamIds ids_;
   Http2Ending ending_ = Http2Ending::none;
   bool silent_ = false;  // nghttp2 gave up: not even GOAWAY leaves
   Streams whole_;        // for next(), the first to be whole first

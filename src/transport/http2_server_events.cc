@@ -13,7 +13,7 @@ namespace sotto {
 namespace {
 
 constexpr int failed = NGHTTP2_ERR_CALLBACK_FAILURE;  // the session gives up
-constexpr std::size_t field_overhead_octets = 32;  // RFC 9113 §6.5.2
+constexpr std::size_t field_overhead_octets = 32;     // RFC 9113 §6.5.2
 
 std::string_view text_of(nghttp2_rcbuf* buffer) {
   const nghttp2_vec octets = nghttp2_rcbuf_get_buf(buffer);
@@ -25,6 +25,11 @@ std::string_view text_of(nghttp2_rcbuf* buffer) {
 // Nothing here fails: what ends a connection is remembered, and nghttp2 told to send GOAWAY.
 struct Http2Server::Callbacks {
   static Http2Server& server(void* user_data) { return *static_cast<Http2Server*>(user_data); }
+
+  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user_data) {
+    if (header->type == NGHTTP2_HEADERS) server(user_data).begin_block(header->stream_id);
+    return 0;
+  }
 
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
@@ -41,11 +46,11 @@ struct Http2Server::Callbacks {
     return 0;
   }
 
-  // Fields that are not allowed are ignored, but not for nothing.
-  static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name,
-                               nghttp2_rcbuf* value, std::uint8_t, void* user_data) {
-    server(user_data).count_field(text_of(name), text_of(value));
-    return 0;
+  // RFC 9113 §8.2.1: a request with a field that is not allowed is malformed. Left alone, nghttp2
+  // ignores the field; so it resets the stream with PROTOCOL_ERROR.
+  static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf*,
+                               nghttp2_rcbuf*, std::uint8_t, void*) {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
   static int on_data_chunk(nghttp2_session*, std::uint8_t, std::int32_t id,
@@ -78,8 +83,12 @@ struct Http2Server::Callbacks {
     return 0;
   }
 
-  static int on_invalid_frame(nghttp2_session*, const nghttp2_frame*, int, void* user_data) {
+  static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error,
+                              void* user_data) {
     Http2Server& self = server(user_data);
+    if (error == NGHTTP2_ERR_REFUSED_STREAM) {
+      self.ids_.on_unfinished(static_cast<std::uint32_t>(frame->hd.stream_id));
+    }
     self.check(self.allowance_.on_reset());
     return 0;
   }
@@ -122,6 +131,7 @@ struct Http2Server::Callbacks {
   static nghttp2_session_callbacks* functions() {
     nghttp2_session_callbacks* made = nullptr;
     if (nghttp2_session_callbacks_new(&made) != 0) throw std::bad_alloc();
+    nghttp2_session_callbacks_set_on_begin_frame_callback(made, guarded<on_begin_frame, failed>);
     nghttp2_session_callbacks_set_on_begin_headers_callback(made,
                                                             guarded<on_begin_headers, failed>);
     nghttp2_session_callbacks_set_on_header_callback2(made, guarded<on_header, failed>);
@@ -200,6 +210,13 @@ void Http2Server::submit(Stream& stream, const nghttp2_nv* fields, std::size_t c
 }
 
 // --- a stream's events --------------------------------------------------------------------------
+
+// While a connection ends, nghttp2 ignores what is new.
+void Http2Server::begin_block(std::int32_t id) {
+  const auto stream = static_cast<std::uint32_t>(id);
+  const bool in_order = ids_.on_headers(stream, find(stream) != nullptr);
+  if (!in_order && ending_ == Http2Ending::none) end(Http2Ending::protocol);
+}
 
 void Http2Server::begin(std::int32_t id) {
   auto* stream = new Stream;
@@ -287,6 +304,7 @@ void Http2Server::on_closed(Stream& stream) {
     check(allowance_.on_reset());
   }
   if (fields_of_ == &stream) fields_of_ = nullptr;
+  if (!stream.request_ended) ids_.on_unfinished(static_cast<std::uint32_t>(stream.id));
   destroy(stream.state == Stream::State::whole ? whole_ : others_, stream);
 }
 
