@@ -45,6 +45,11 @@ void UpstreamLog::on_upstream_event(const UpstreamEvent& event) {
       log_.warning("upstream.discarded", "answer discarded",
                    {{"upstream", name}, {"address", address}, {"reason", event.detail}});
       return;
+    case UpstreamEvent::Kind::refused:
+      log_.warning("upstream.refused",
+                   "it refuses to answer us; others are asked, if there are any",
+                   {{"upstream", name}, {"address", address}, {"rcode", event.detail}});
+      return;
     case UpstreamEvent::Kind::no_edns:
       log_.warning("upstream.no_edns", "answers only queries without EDNS; asked so for an hour",
                    {{"upstream", name}, {"address", address}});

@@ -234,7 +234,7 @@ void Connection::receive(std::span<const std::uint8_t> message) {
   switch (match.verdict) {
     case Pipeline::Verdict::matched:
     case Pipeline::Verdict::late:
-    case Pipeline::Verdict::formerr:
+    case Pipeline::Verdict::refusal:
       ++answered_;
       last_use_ = now_;
       mismatches_ = 0;

@@ -34,10 +34,11 @@ struct Attempt {
   std::uint32_t upstream = 0;
   Instant sent{};
   State state = State::over;
-  bool charged = true;  // counts against sends_per_upstream_max
-  bool wrong = false;   // what came was another question's answer
-  bool torn = false;    // a connection of use died or fell silent under it: the path's fault
-  bool edns = true;     // it was asked with EDNS
+  bool charged = true;   // counts against sends_per_upstream_max
+  bool wrong = false;    // what came was another question's answer
+  bool torn = false;     // a connection of use died or fell silent under it: the path's fault
+  bool edns = true;      // it was asked with EDNS
+  bool refused = false;  // … and answered that it does not answer us
 };
 
 struct Exchange {
@@ -50,7 +51,8 @@ struct Exchange {
   bool fresh = true;                    // no connection was attempted for it yet
   std::uint32_t without_edns_for = 0;   // upstream that answered FORMERR to EDNS; 0: none
   std::uint32_t answered_badly_by = 0;  // upstream that answered SERVFAIL or REFUSED; 0: none
-  std::unique_ptr<Answer> bad_answer;   // … and what it said, if nobody knows better
+  // … and what it said, or that all who were asked refuse us, if nobody knows better.
+  std::unique_ptr<Answer> bad_answer;
   bool hedged = false;  // asked elsewhere, or not to be, because the answer was late
   Instant asked{};      // when it was first sent
   Instant last_sent{};
@@ -70,6 +72,7 @@ struct Exchange {
     if (upstream == answered_badly_by) return false;
     std::size_t charges = 0;
     for (const Attempt& attempt : tried()) {
+      if (attempt.upstream == upstream && attempt.refused) return false;
       const bool counts = attempt.charged && attempt.sent >= last_answer;
       if (attempt.upstream == upstream && counts) ++charges;
     }

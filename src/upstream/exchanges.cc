@@ -122,7 +122,7 @@ void Exchanges::send(Exchange& exchange, Connection& connection, Pool::Sending s
   attempt.sent = now_;
   attempt.state = Attempt::State::active;
   attempt.charged = true;
-  attempt.torn = attempt.wrong = false;
+  attempt.torn = attempt.wrong = attempt.refused = false;
   attempt.edns = shape.edns;
 }
 
@@ -303,106 +303,6 @@ void Exchanges::on_deadline() {
 
 void Exchanges::give_up_all() {
   while (Exchange* exchange = by_age_.front()) give_up(*exchange, unanswered);
-}
-
-void Exchanges::on_lost(Connection& connection, ExchangeId id, bool excused) {
-  Exchange* exchange = exchanges_.find(id);
-  if (exchange == nullptr) return;
-  exchange->for_each_on(connection.id(), [excused](Attempt& attempt) {
-    attempt.state = Attempt::State::over;
-    attempt.torn = excused;
-    if (excused) attempt.charged = false;
-  });
-  ask_again(*exchange);
-}
-
-void Exchanges::on_suspect(Connection& connection, ExchangeId id) {
-  Exchange* exchange = exchanges_.find(id);
-  if (exchange == nullptr) return;
-  const bool of_use = connection.answered() > 0;
-  exchange->for_each_on(connection.id(), [of_use](Attempt& attempt) {
-    attempt.state = Attempt::State::suspect;
-    attempt.torn = of_use;
-    if (of_use) attempt.charged = false;
-  });
-  ask_again(*exchange);
-}
-
-// What was answered wrongly is not waited for any the more.
-void Exchanges::on_unsuspected(Connection& connection, ExchangeId id) {
-  Exchange* exchange = exchanges_.find(id);
-  if (exchange == nullptr) return;
-  exchange->for_each_on(connection.id(), [](Attempt& attempt) {
-    if (!attempt.wrong) attempt.state = Attempt::State::active;
-  });
-  if (exchange->has(Attempt::State::active)) stop_waiting(*exchange);
-}
-
-void Exchanges::on_response(Connection& connection, const Pipeline::Match& match,
-                            std::span<const std::uint8_t> message) {
-  look_again_ = true;  // there is room for one more on this connection
-  Exchange* found = exchanges_.find(match.exchange);
-  if (found == nullptr) return;
-  Exchange& exchange = *found;
-  const std::uint32_t upstream = connection.endpoint().upstream->id;
-  const bool mismatched = match.verdict == Pipeline::Verdict::mismatched;
-  Attempt* attempt = nullptr;
-  exchange.for_each_on(connection.id(), [&](Attempt& one) {
-    if (one.id.slot == match.slot) attempt = &one;
-  });
-  if (attempt == nullptr) return;
-  attempt->state = mismatched ? Attempt::State::suspect : Attempt::State::over;
-  attempt->wrong = mismatched;
-  if (mismatched) {
-    attempt->charged = false;  // it works, if badly
-    ask_again(exchange);
-    return;
-  }
-  if (match.verdict == Pipeline::Verdict::formerr && attempt->edns) {
-    ask_without_edns(exchange, *attempt);
-    return;
-  }
-  if (match.verdict == Pipeline::Verdict::formerr ||
-      !rewrite_response(message, exchange.question, answer_)) {
-    pool_.note_malformed(connection);
-    attempt->charged = false;
-    ask_again(exchange);
-    return;
-  }
-  if (answer_.keepalive) connection.on_keepalive(*answer_.keepalive);
-  if (answer_.rcode == rcode::formerr && !answer_.edns && attempt->edns) {
-    ask_without_edns(exchange, *attempt);
-    return;
-  }
-  if (ask_elsewhere_instead(exchange, upstream)) {
-    ask_again(exchange);
-    return;
-  }
-  if (exchange.without_edns_for == upstream && answer_.rcode != rcode::formerr)
-    pool_.note_no_edns(connection);
-  if (exchange.answered_badly_by != 0 && !answer_.is_failure()) {
-    pool_.note_bad_outcome(exchange.answered_badly_by);
-  }
-  finish(exchange, answer_);
-}
-
-// The server knows no EDNS (RFC 6891 §7); that costs the query nothing.
-void Exchanges::ask_without_edns(Exchange& exchange, Attempt& attempt) {
-  exchange.without_edns_for = attempt.upstream;
-  attempt.charged = false;
-  ask_again(exchange);
-}
-
-// SERVFAIL and REFUSED are worth a try elsewhere.
-bool Exchanges::ask_elsewhere_instead(Exchange& exchange, std::uint32_t upstream) {
-  const bool failure = answer_.rcode == rcode::servfail || answer_.rcode == rcode::refused;
-  if (!failure || answer_.is_deliberate()) return false;
-  // Another copy of the query, and it says the same again.
-  if (exchange.bad_answer) return upstream == exchange.answered_badly_by;
-  if (!pool_.has_alternative(upstream)) return false;
-  exchange.answered_badly_by = upstream;
-  exchange.bad_answer = std::make_unique<Answer>(answer_);
-  return true;
 }
 
 void Exchanges::give_up(Exchange& exchange, const ExchangeFailure& failure) {

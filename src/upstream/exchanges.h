@@ -120,6 +120,8 @@ class Exchanges final : public PoolEvents {
   void serve_waiting();
   bool serve(Exchange& exchange);
   void stop_waiting(Exchange& exchange);
+  void on_refusal(Connection& connection, Exchange& exchange, Attempt& attempt,
+                  std::span<const std::uint8_t> message);
   void ask_without_edns(Exchange& exchange, Attempt& attempt);
   bool ask_elsewhere_instead(Exchange& exchange, std::uint32_t upstream);
   void give_up(Exchange& exchange, const ExchangeFailure& failure);

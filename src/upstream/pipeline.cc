@@ -8,6 +8,31 @@
 #include "dns/wire.h"
 
 namespace sotto {
+namespace {
+
+// Servers that turn a client away, or cannot read what it says, often answer with a bare header,
+// whatever its counts say, or with nothing but OPT behind it.
+bool is_refusal(std::span<const std::uint8_t> message) {
+  constexpr std::uint8_t opt_begin[] = {0, rtype::opt >> 8U, rtype::opt & 0xFFU};
+  constexpr std::size_t opt_octets_min = 11;  // root, type, class, TTL, RDLENGTH
+  const bool no_records = load32(message.data() + 4) == 0 && load16(message.data() + 8) == 0;
+  const std::span behind = message.subspan(header_octets);
+  const std::uint16_t additional = load16(message.data() + 10);
+  const bool opt_only = no_records && additional == 1 && behind.size() >= opt_octets_min &&
+                        std::equal(std::begin(opt_begin), std::end(opt_begin), behind.begin());
+  if (!behind.empty() && !opt_only) return false;
+  switch (load16(message.data() + 2) & flag::rcode_mask) {
+    case rcode::formerr:
+    case rcode::servfail:
+    case rcode::notimp:
+    case rcode::refused:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
 
 void Pipeline::release(PipelineSlotId slot_id) {
   const Slot& slot = slots_.at(slot_id);
@@ -50,15 +75,10 @@ Pipeline::Match Pipeline::receive(std::span<const std::uint8_t> message) {
   const bool long_enough = message.size() >= header_octets;
   const std::uint16_t flags = long_enough ? load16(message.data() + 2) : std::uint16_t{0};
   if (long_enough && (flags & flag::response) != 0) {
-    if (slot.question.matches(message)) {
+    const bool refusal = is_refusal(message);
+    if (refusal || slot.question.matches(message)) {
+      if (refusal) match.verdict = Verdict::refusal;
       if (slot.abandoned) match.verdict = Verdict::late;
-      newest_answered_ = std::max(newest_answered_, slot.sent);
-      release(*slot_id);
-      return match;
-    }
-    if (message.size() == header_octets && (flags & flag::rcode_mask) == rcode::formerr &&
-        !slot.abandoned) {
-      match.verdict = Verdict::formerr;
       newest_answered_ = std::max(newest_answered_, slot.sent);
       release(*slot_id);
       return match;

@@ -43,7 +43,8 @@ class Pipeline {
     mismatched,  // the ID of exchange's query but not its question, or too short to tell, or its
                  // question under an ID that nobody waits for; the right answer may still come
     unasked,     // nobody's
-    formerr,     // a bare header with FORMERR to exchange's query: the server knows no EDNS
+    refusal,  // the ID of exchange's query and a failure that repeats no question: the server did
+              // not look at what was asked
   };
   struct Match {
     Verdict verdict;

@@ -143,6 +143,8 @@ class Pool final : public ConnectionEvents {
   // What this upstream said was bad; for a failure, another one knew better.
   void note_bad_outcome(std::uint32_t upstream);
   void note_malformed(Connection& connection);
+  // The server turns us away, whatever is asked.
+  void note_refusal(Connection& connection, std::uint16_t rcode);
   // Asks upstreams that selection passes over something of our own, as many as take() says.
   template <class Take>
   void explore(Take take) {

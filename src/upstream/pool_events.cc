@@ -55,7 +55,7 @@ void Pool::on_match(Connection& connection, const Pipeline::Match& match,
   UpstreamTotals& totals = connection.endpoint().upstream->totals;
   switch (match.verdict) {
     case Pipeline::Verdict::matched:
-    case Pipeline::Verdict::formerr:
+    case Pipeline::Verdict::refusal:
       counters_.answered.add();
       ++totals.answered;
       note_answer(connection, match, message);
@@ -92,7 +92,20 @@ namespace {
 // A server that fails on everything answers, too.
 bool is_failure(std::span<const std::uint8_t> message) {
   const std::uint16_t code = load16(message.data() + 2) & flag::rcode_mask;
-  return code == rcode::servfail || code == rcode::refused;
+  return code == rcode::servfail || code == rcode::refused || code == rcode::notimp;
+}
+
+std::string_view name_of_failure(std::uint16_t code) {
+  switch (code) {
+    case rcode::formerr:
+      return "FORMERR";
+    case rcode::servfail:
+      return "SERVFAIL";
+    case rcode::notimp:
+      return "NOTIMP";
+    default:
+      return "REFUSED";
+  }
 }
 
 }  // namespace
@@ -159,6 +172,11 @@ void Pool::note_malformed(Connection& connection) {
   counters_.malformed.add();
   ++connection.endpoint().upstream->totals.discarded;
   note_bad(connection.endpoint());
+}
+
+void Pool::note_refusal(Connection& connection, std::uint16_t rcode) {
+  note_bad(connection.endpoint());
+  report(UpstreamEvent::Kind::refused, connection.endpoint(), name_of_failure(rcode));
 }
 
 void Pool::on_suspect(Connection& connection) {

@@ -139,6 +139,7 @@ struct UpstreamEvent {
     recovered,    // answers after failures
     moved,        // connections leave from another address now (detail; empty without a route)
     discarded,    // an answer that is not one
+    refused,      // the server answers that it does not answer us (detail: how)
     no_edns,      // the server answered FORMERR to EDNS and is asked without from now on
   };
   Kind kind;

@@ -133,17 +133,20 @@ void Checker::check_send_budget(const Known& known, unsigned upstream) {
   }
 }
 
-void Checker::on_heard(std::uint64_t id, const Message& query, const Message* answer) {
+void Checker::on_heard(std::uint64_t id, const Message& query, const Message* answer,
+                       std::uint16_t rcode) {
   Flow& flow = flows_.at(id);
   ++flow.heard;
   answered_at_[settings_.upstream_of(flow.endpoint)] = now_;
-  if (answer == nullptr || query.name.size() == 1) return;
+  if (query.name.size() == 1) return;
   Known& known = known_[{lower_case(query.name), query.type}];
-  if (answer->rcode() == rcode::servfail || answer->rcode() == rcode::refused) {
+  if (rcode == rcode::servfail || rcode == rcode::refused) {
     known.refused_by.insert(settings_.upstream_of(flow.endpoint));
+  }
+  if (answer == nullptr || rcode == rcode::servfail || rcode == rcode::refused ||
+      rcode == rcode::formerr) {
     return;
   }
-  if (answer->rcode() == rcode::formerr) return;
   known.heard = true;
   const TtlBounds bounds = ttl_bounds(*answer);
   known.lowest_expiry = std::max(known.lowest_expiry, now_ + in_seconds(bounds.lowest));

@@ -54,8 +54,9 @@ class Checker {
   void on_sent(std::uint64_t flow, const Message& query);
   // Whatever came, right or wrong.
   void on_message(std::uint64_t flow) { flows_.at(flow).spoke = true; }
-  // answer: null if the server said only that it did not understand.
-  void on_heard(std::uint64_t flow, const Message& query, const Message* answer);
+  // answer: null if the server said nothing but this RCODE.
+  void on_heard(std::uint64_t flow, const Message& query, const Message* answer,
+                std::uint16_t rcode);
 
   // The clients' side: asked() returns the query's number.
   std::size_t asked(const QueryEntry& entry, Message query);

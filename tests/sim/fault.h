@@ -43,7 +43,7 @@ enum class Fault : std::uint8_t {
   duplicate,       // … come twice
   unasked,         // … are preceded by one nobody asked for
   servfail,        // … are SERVFAIL
-  refused,         // … are REFUSED
+  refused,         // … are REFUSED, half of them with nothing but a header
   formerr,         // queries with EDNS get FORMERR
   keepalive_zero,  // edns-tcp-keepalive with a timeout of 0 (RFC 7828 §3.4)
   // The host

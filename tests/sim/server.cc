@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "dns/constants.h"
@@ -25,15 +26,11 @@ Duration Server::thinks() {
 
 std::vector<Octets> Server::respond(const Message& query, Octets& kept, bool more) {
   if (conditions.on(Fault::formerr, now_) && query.edns) {
-    Octets message = failure(query, rcode::formerr);
-    if (noise_.below(2) == 0) {  // RFC 1035 servers may not even repeat the question
-      message.resize(header_octets);
-      store16(message.data() + 4, 0);
-    }
-    return {message};
+    // RFC 1035 servers may not even repeat the question.
+    return {failure(query, rcode::formerr, noise_.below(2) == 0)};
   }
   if (hits(Fault::servfail)) return {failure(query, rcode::servfail)};
-  if (hits(Fault::refused)) return {failure(query, rcode::refused)};
+  if (hits(Fault::refused)) return {failure(query, rcode::refused, noise_.below(2) == 0)};
   if (hits(Fault::garbage)) return {garbage()};
   if (hits(Fault::other_question)) return {write_message(about_something_else(query))};
   Message answer = answer_to(query, noise_);
@@ -82,11 +79,16 @@ Message Server::about_something_else(const Message& query) {
   return answer_to(other, noise_);
 }
 
-Octets Server::failure(const Message& query, std::uint16_t rcode) {
+Octets Server::failure(const Message& query, std::uint16_t rcode, bool bare) {
   Message answer = query;
   answer.flags = static_cast<std::uint16_t>(flag::response | flag::recursion_available | rcode);
   answer.edns = query.edns && rcode != rcode::formerr;
-  return write_message(answer);
+  Octets message = write_message(answer);
+  if (bare) {
+    message.resize(header_octets);
+    std::fill(message.begin() + 4, message.end(), std::uint8_t{0});  // the counts
+  }
+  return message;
 }
 
 }  // namespace sotto::sim

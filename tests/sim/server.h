@@ -56,7 +56,8 @@ class Server {
   bool hits(Fault fault) { return conditions.hits(fault, now_, noise_); }
   Octets garbage();
   Message about_something_else(const Message& query);
-  Octets failure(const Message& query, std::uint16_t rcode);
+  // bare: with nothing but its header.
+  Octets failure(const Message& query, std::uint16_t rcode, bool bare = false);
 
   Random& noise_;
   const Instant& now_;

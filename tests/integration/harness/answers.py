@@ -143,6 +143,11 @@ def header_only(asked: wire.Query) -> bytes:
     return struct.pack("!HHHHHH", asked.ident, wire.QR | wire.RA, 0, 0, 0, 0)
 
 
+def refusal(rcode: int) -> Answer:
+    """A bare header: the server turns the client away without a look at the question."""
+    return lambda asked: [(0, struct.pack("!HHHHHH", asked.ident, wire.QR | rcode, 0, 0, 0, 0))]
+
+
 def message(make: Callable[[wire.Query], bytes]) -> Answer:
     """Whatever make returns, at once and alone."""
     return lambda asked: [(0, make(asked))]

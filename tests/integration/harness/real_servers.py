@@ -83,6 +83,17 @@ class RealServer:
         client.socket = context.wrap_socket(client.socket, server_hostname="dns.test")
         return client
 
+    def await_listening(self) -> None:
+        """For one that answers nobody."""
+        def listens() -> bool:
+            try:
+                socket.create_connection((self.address, self.port), 1).close()
+                return True
+            except OSError:
+                return False
+
+        self.process.wait_until(listens, "listening")
+
     def await_readiness(self) -> None:
         def answers() -> bool:
             try:
@@ -94,7 +105,8 @@ class RealServer:
 
 
 def start_unbound(directory: pathlib.Path, authority: Authority, leaf: Leaf,
-                  zone: str | None = None) -> RealServer:
+                  zone: str | None = None, access: str = "allow_snoop") -> RealServer:
+    """access: what everybody gets, as unbound's access-control says it."""
     port = ports.free_port()
     (directory / "example.zone").write_text(zone or zone_text())
     (directory / "root.zone").write_text(ROOT_ZONE)
@@ -112,7 +124,7 @@ server:
     tls-port: {port}
     tls-service-key: "{leaf.key}"
     tls-service-pem: "{leaf.chain}"
-    access-control: 127.0.0.0/8 allow_snoop
+    access-control: 127.0.0.0/8 {access}
     module-config: "iterator"
     num-threads: 1
     msg-buffer-size: 65552

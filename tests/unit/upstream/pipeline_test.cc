@@ -100,14 +100,6 @@ TEST_F(PipelineTest, TakesOnlyTheAnswerToItsQuestion) {
        Pipeline::Verdict::mismatched},
       {"a single octet", [](const SeenQuery&) { return std::vector<std::uint8_t>{1}; },
        Pipeline::Verdict::unasked},
-      {"a bare FORMERR, as servers without EDNS send",
-       [](const SeenQuery& query) {
-         auto message = query.response(rcode::formerr);
-         message.resize(12);
-         store16(message.data() + 4, 0);
-         return message;
-       },
-       Pipeline::Verdict::formerr},
   };
   for (const Case& one : cases) {
     Pipeline pipeline;
@@ -115,6 +107,31 @@ TEST_F(PipelineTest, TakesOnlyTheAnswerToItsQuestion) {
     pipeline.add({7, 1}, question_of("www.example."), {}, start, random_, output);
     const SeenQuery query{{output.begin() + 2, output.end()}};
     EXPECT_EQ(pipeline.receive(one.make(query)).verdict, one.verdict) << one.reason;
+  }
+}
+
+TEST_F(PipelineTest, AFailureWithoutAQuestionBelongsToItsId) {
+  const struct {
+    const char* reason;
+    std::uint16_t rcode;
+    std::size_t octets;
+    Pipeline::Verdict verdict;
+  } cases[] = {
+      {"as servers without EDNS send", rcode::formerr, 12, Pipeline::Verdict::refusal},
+      {"as unbound sends to whom it refuses", rcode::refused, 12, Pipeline::Verdict::refusal},
+      {"octets that no count tells of", rcode::refused, 13, Pipeline::Verdict::mismatched},
+      {"not even a header", rcode::refused, 11, Pipeline::Verdict::mismatched},
+      {"no failure", rcode::noerror, 12, Pipeline::Verdict::mismatched},
+      {"data, if any", rcode::nxdomain, 12, Pipeline::Verdict::mismatched},
+  };
+  for (const auto& one : cases) {
+    Pipeline pipeline;
+    std::vector<std::uint8_t> output;
+    pipeline.add({7, 1}, question_of("www.example."), {}, start, random_, output);
+    auto message = SeenQuery{{output.begin() + 2, output.end()}}.response(one.rcode);
+    message.resize(one.octets);
+    store16(message.data() + 4, 0);
+    EXPECT_EQ(pipeline.receive(message).verdict, one.verdict) << one.reason;
   }
 }
 

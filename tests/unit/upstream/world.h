@@ -85,6 +85,7 @@ class World final : public ExchangeEvents, public UpstreamObserver {
     answers[token] =
         load16(answer.message.data() + 6) == 0 ? std::uint8_t{0} : answer.message.back();
     rcodes[token] = answer.rcode;
+    if (answer.extended_error) errors[token] = answer.extended_error->code;
   }
   void on_failure(std::uint64_t token, const Question&, const ExchangeFailure& failure) override {
     ASSERT_FALSE(answers.contains(token) || failures.contains(token)) << "answered twice";
@@ -107,6 +108,7 @@ class World final : public ExchangeEvents, public UpstreamObserver {
   Exchanges exchanges{pool, now};
   std::map<std::uint64_t, std::uint8_t> answers;
   std::map<std::uint64_t, std::uint16_t> rcodes;
+  std::map<std::uint64_t, std::uint16_t> errors;  // of answers that have one
   std::map<std::uint64_t, std::uint16_t> failures;
   std::vector<UpstreamEvent::Kind> events;
   int times_back = 0;  // that an upstream answered after all had failed
