@@ -28,7 +28,7 @@ inline constexpr std::uint32_t stale_ttl = 30;  // seconds, in stale answers
 inline constexpr Duration stale_recheck = std::chrono::seconds{30};
 // RFC 9520 §3.2: a failure is remembered at least this long; twice as long each time …
 inline constexpr Duration failure_hold_min = std::chrono::seconds{1};
-// … up to this, if the upstream itself said SERVFAIL.
+// … up to this, if it is what the upstream itself said.
 inline constexpr Duration failure_hold_max = std::chrono::minutes{5};
 
 struct CacheStats {
@@ -45,7 +45,7 @@ struct CachedEntry {
   Answer answer;          // TTLs as they were when it was stored; a failure has no records
   Duration age{};         // since it was stored
   std::uint32_t ttl = 0;  // seconds it is fresh from when it was stored
-  bool failure = false;   // a remembered SERVFAIL, not an answer
+  bool failure = false;   // a remembered failure, not an answer
 };
 
 class Cache {
@@ -103,7 +103,7 @@ class Cache {
   void hold_refresh(const Question& question, std::uint64_t hash, Instant now);
   enum class FailureOrigin : std::uint8_t {
     own,       // no upstream answered
-    upstream,  // it said SERVFAIL
+    upstream,  // it said so: SERVFAIL, REFUSED, …
     refusal,   // … on purpose (Answer::is_deliberate()), so nothing stale stands in for it
   };
   // Remembers a failure: beside a stored answer that may still be given, else by itself.

@@ -25,7 +25,7 @@ struct EntryHead {
   std::uint8_t failures = 0;  // in a row
   std::uint8_t ede_octets = 0;  // code and text; 0: none
   std::uint16_t rcode : 12 = 0;
-  std::uint16_t failure : 1 = 0;    // no answer, but a remembered SERVFAIL
+  std::uint16_t failure : 1 = 0;    // no answer, but a remembered failure
   std::uint16_t authentic : 1 = 0;  // AD
   std::uint16_t claimed : 1 = 0;    // somebody refreshes it
   std::uint16_t unused : 1 = 0;

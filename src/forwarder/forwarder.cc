@@ -270,18 +270,13 @@ void Forwarder::on_answer(std::uint64_t token, const Question& question, Answer&
   });
 }
 
-// True if who waited got what was known before instead.
+// Every failure is remembered, whatever its RCODE (RFC 9520 §3.2). True if who waited got what was
+// known before instead.
 bool Forwarder::on_failed_answer(const Question& question, Pending& ended, const Answer& answer) {
   using Origin = Cache::FailureOrigin;
   const bool deliberate = answer.is_deliberate();
-  if (answer.rcode == rcode::servfail) {
-    cache_.store_failure(question, ended.hash, answer,
-                         deliberate ? Origin::refusal : Origin::upstream, now_, ended.generation);
-  } else if (deliberate) {
-    cache_.supersede(question, ended.hash, now_);
-  } else {
-    cache_.hold_refresh(question, ended.hash, now_);
-  }
+  cache_.store_failure(question, ended.hash, answer,
+                       deliberate ? Origin::refusal : Origin::upstream, now_, ended.generation);
   return !deliberate && finish_with_stale(ended.waiting, question, ended.hash);
 }
 

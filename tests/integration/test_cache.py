@@ -277,9 +277,11 @@ def test_authority_and_additional_sections_answer_nothing(sotto, fake):
 
 
 @pytest.mark.parametrize("rcode", [wire.REFUSED, wire.FORMERR, wire.NOTIMP])
-def test_other_rcodes_are_passed_on_and_not_kept(sotto, fake, numbered, rcode):
+def test_other_rcodes_are_passed_on_and_kept_as_failures(sotto, fake, numbered, rcode):
+    """RFC 9520 §3.2; test_failures.py says for how long."""
     numbered.rcode = rcode
-    for _ in range(2):
+    for _ in range(10):
         assert ask(sotto, "rcode.example.").rcode() == rcode
+    assert len(fake.asked("rcode.example")) == 1
     numbered.rcode = wire.NOERROR
-    assert ask(sotto, "rcode.example.").answer
+    assert ask(sotto, "another.example.").answer

@@ -4,7 +4,7 @@
 import dns.rcode
 import pytest
 
-from harness import wire
+from harness import answers, wire
 from harness.clients import extended_errors, extended_text
 from harness.numbered import SERVFAIL_EDE, Numbered, number_of
 from harness.waiting import wait_for
@@ -23,10 +23,10 @@ def sotto(start, fake, numbered, clock):
     return start(fake, env=clock.environment)
 
 
-def asks_upstream(sotto, fake, name: str) -> bool:
+def asks_upstream(sotto, fake, name: str, rcode: int = dns.rcode.SERVFAIL) -> bool:
     """Does this failing question go upstream now?"""
     before = len(fake.asked(name))
-    assert sotto.ask(name).rcode() == dns.rcode.SERVFAIL
+    assert sotto.ask(name).rcode() == rcode
     return len(fake.asked(name)) > before
 
 
@@ -55,6 +55,38 @@ def test_a_servfail_is_held_for_longer_each_time_but_never_beyond_five_minutes(
         assert not asks_upstream(sotto, fake, "lame.example."), hold
         clock.advance(1)
         assert asks_upstream(sotto, fake, "lame.example."), hold
+
+
+@pytest.mark.parametrize("rcode", [wire.REFUSED, wire.FORMERR, wire.NOTIMP, 9])
+def test_every_failure_is_held_as_servfail_is_and_keeps_its_rcode(
+        sotto, fake, numbered, clock, rcode):
+    """RFC 9520 §3.2: whatever the reason."""
+    numbered.rcode = rcode
+    assert asks_upstream(sotto, fake, "lame.example.", rcode)
+    for hold in (1, 2, 4):
+        clock.advance(hold - 0.9)
+        for _ in range(3):
+            assert not asks_upstream(sotto, fake, "lame.example.", rcode), hold
+        clock.advance(1)
+        assert asks_upstream(sotto, fake, "lame.example.", rcode), hold
+
+
+def test_a_refusal_without_a_question_is_held_as_well(sotto, fake):
+    fake.answer = answers.refusal(wire.REFUSED)
+    assert asks_upstream(sotto, fake, "lame.example.")
+    assert not asks_upstream(sotto, fake, "lame.example.")
+
+
+@pytest.mark.parametrize("rcode", [wire.REFUSED, wire.NOTIMP])
+def test_a_stale_answer_comes_before_any_failure(sotto, fake, numbered, clock, rcode):
+    numbered.rcode, numbered.ttl = wire.NOERROR, 1
+    assert sotto.ask("stale.example.").answer
+    clock.advance(2)
+    numbered.rcode = rcode
+    for _ in range(3):
+        response = sotto.ask("stale.example.")
+        assert response.answer and extended_errors(response) == [3]  # Stale Answer
+    assert len(fake.asked("stale.example")) == 2
 
 
 def test_a_servfail_concerns_its_own_question_only(sotto, fake, numbered):

@@ -178,6 +178,9 @@ TEST_F(FromCacheTest, WhatAFilterRefusesIsNotGivenAsStaleToTheNextClient) {
   respond_on_purpose(rcode::refused, 15);  // Blocked
   ASSERT_EQ(clients_.responses.size(), 1U);
   EXPECT_EQ(clients_.responses[0].second[3] & flag::rcode_mask, rcode::refused);
+  EXPECT_EQ(ask_again(), Outcome::answered);
+  EXPECT_EQ(rcode(), rcode::refused);
+  advance(seconds{1});
   EXPECT_EQ(ask_again(), Outcome::pending);
   advance(stale_client_timeout);
   EXPECT_EQ(clients_.responses.size(), 1U);
@@ -261,18 +264,37 @@ TEST_F(FromCacheTest, NothingIsStaleBeyondItsAge) {
   EXPECT_EQ(clients_.responses.size(), 1U);
 }
 
-TEST_F(FromCacheTest, AnUpstreamsFailureIsRememberedForGrowingTimes) {
-  ask_again();
-  respond_with(rcode::servfail);
-  for (const int hold : {1, 2, 4}) {
-    advance(seconds{hold} - milliseconds{63});
-    EXPECT_EQ(ask_again(), Outcome::answered) << hold;
-    EXPECT_EQ(rcode(), rcode::servfail);
-    advance(milliseconds{126});
-    EXPECT_EQ(ask_again(), Outcome::pending) << hold;
-    respond_with(rcode::servfail);
+// RFC 9520 §3.2.
+TEST_F(FromCacheTest, AnUpstreamsFailureOfAnyKindIsRememberedForGrowingTimes) {
+  constexpr std::uint16_t yxrrset = 7;  // means nothing in the answer to a query
+  for (const std::uint16_t failure : {rcode::servfail, rcode::notimp, rcode::refused, yxrrset}) {
+    cache_.flush();
+    ask_again();
+    respond_with(failure);
+    for (const int hold : {1, 2, 4}) {
+      advance(seconds{hold} - milliseconds{63});
+      EXPECT_EQ(ask_again(), Outcome::answered) << failure << ' ' << hold;
+      EXPECT_EQ(rcode(), failure);
+      advance(milliseconds{126});
+      EXPECT_EQ(ask_again(), Outcome::pending) << failure << ' ' << hold;
+      respond_with(failure);
+    }
   }
-  EXPECT_EQ(counters_.failures_held.value(), 3U);
+  EXPECT_EQ(counters_.failures_held.value(), 12U);
+}
+
+TEST_F(FromCacheTest, AStaleAnswerComesBeforeAFailureOfAnyKind) {
+  for (const std::uint16_t failure : {rcode::servfail, rcode::notimp, rcode::refused}) {
+    cache_.flush();
+    have_answer(life);
+    EXPECT_EQ(ask_again(), Outcome::pending);
+    respond_with(failure);
+    ASSERT_EQ(clients_.responses.size(), 1U);
+    EXPECT_EQ(clients_.responses[0].second[3] & flag::rcode_mask, rcode::noerror) << failure;
+    EXPECT_EQ(ask_again(), Outcome::answered);
+    EXPECT_EQ(rcode(), rcode::noerror) << failure;
+    EXPECT_EQ(asked().size(), 0U);
+  }
 }
 
 TEST_F(FromCacheTest, AFlushKeepsOutWhatWasOnItsWay) {
