@@ -1,7 +1,7 @@
 """Builds the image of deploy/container/Containerfile and runs it, with buildah and no daemon.
 
-Chroot isolation needs root but no namespaces and no registry: the base is debootstrapped once and
-kept under build/container, as are buildah's layers.
+Chroot isolation needs root but no namespaces and no registry: the base is what script/in-release
+makes its root of, so one debootstrap serves both; buildah's layers are kept under build/container.
 """
 
 import os
@@ -15,7 +15,6 @@ RELEASE = os.environ.get("SOTTO_TEST_RELEASE", "trixie")
 BASE = f"localhost/sotto-base:{RELEASE}"
 IMAGE = f"localhost/sotto:{RELEASE}"
 LAYERS_KEPT_MAX = 8  # of earlier builds; each holds the sources or packages of one
-MIRROR = "http://deb.debian.org/debian"
 
 STORAGE = ["--root", str(KEPT / "storage"), "--runroot", str(KEPT / "run")]
 
@@ -49,18 +48,9 @@ def import_base() -> None:
     if exists(BASE):
         return
     KEPT.mkdir(parents=True, exist_ok=True)
-    archive = KEPT / f"base-{RELEASE}.tar"
-    if not archive.exists():
-        tree = KEPT / f"base-{RELEASE}"
-        shutil.rmtree(tree, ignore_errors=True)
-        run(["debootstrap", "--variant=minbase", RELEASE, str(tree), MIRROR])
-        partial = archive.with_suffix(".partial")
-        run(["tar", "-C", str(tree), "--exclude=./var/lib/apt/lists/*",
-             "--exclude=./var/cache/apt/*", "-cf", str(partial), "."])
-        partial.rename(archive)
-        shutil.rmtree(tree)
+    archive = run(["script/in-release", "--base", RELEASE]).splitlines()[-1]
     container = buildah("from", "scratch").splitlines()[-1]
-    buildah("add", "--quiet", container, str(archive), "/")
+    buildah("add", "--quiet", container, archive, "/")
     buildah("commit", "--quiet", "--rm", container, BASE)
 
 

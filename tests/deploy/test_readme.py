@@ -29,7 +29,7 @@ def test_its_configuration_is_accepted(tmp_path):
 
 
 def test_the_scripts_it_names_are_there():
-    named = set(re.findall(r"\bscript/\w+", README))
+    named = set(re.findall(r"\bscript/[\w-]+", README))
     assert {"script/run", "script/test", "script/demo"} <= named
     for script in named:
         assert (ROOT / script).stat().st_mode & 0o111, script

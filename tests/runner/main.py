@@ -177,9 +177,15 @@ def demo() -> Outcome:
 
 
 def deploy() -> Outcome:
-    """The README, the service file, and the image: built, run and asked, which needs root."""
+    """What the README shows, and the files of systemd."""
     build("deploy", "release", ["sotto"])
-    return pytest("deploy", ["tests/deploy"])
+    return pytest("deploy", ["tests/deploy/test_readme.py", "tests/deploy/test_systemd.py"])
+
+
+def container() -> Outcome:
+    """The image, built, run and asked, and the root of the other release; both need root."""
+    files = [f"tests/deploy/test_{name}.py" for name in ("container", "in_release")]
+    return pytest("container", files)
 
 
 SECTIONS: dict[str, Callable[[], Outcome]] = {
@@ -192,6 +198,7 @@ SECTIONS: dict[str, Callable[[], Outcome]] = {
     "threads": threads,
     "fuzz": fuzz,
     "deploy": deploy,
+    "container": container,
 }
 
 

@@ -19,8 +19,7 @@ class Outcome:
         self.skipped += other.skipped
 
     def totals(self) -> str:
-        text = f"{self.passed} passed, {len(self.failed)} failed"
-        return text + (f", {len(self.skipped)} skipped" if self.skipped else "")
+        return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
 
 
 def _cases(file: pathlib.Path) -> list[ElementTree.Element]:

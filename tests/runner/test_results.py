@@ -54,5 +54,5 @@ def test_programs_that_did_not_run_and_empty_reports_are_failures(tmp_path: path
 
 
 def test_totals_are_one_line():
-    assert Outcome(3).totals() == "3 passed, 0 failed"
+    assert Outcome(3).totals() == "3 passed, 0 failed, 0 skipped"
     assert Outcome(3, ["a"], ["b", "c"]).totals() == "3 passed, 1 failed, 2 skipped"
