@@ -1,7 +1,8 @@
 """Builds the image of deploy/container/Containerfile and runs it, with buildah and no daemon.
 
 Chroot isolation needs root but no namespaces and no registry: the base is what script/in-release
-makes its root of, so one debootstrap serves both; buildah's layers are kept under build/container.
+makes its root of, so one debootstrap serves both. buildah's layers are kept under build/container,
+what ccache has is shared.
 """
 
 import os
@@ -54,14 +55,21 @@ def import_base() -> None:
     buildah("commit", "--quiet", "--rm", container, BASE)
 
 
+def shared_ccache() -> list[str]:
+    """For a build: the release of the image compiles the same files when it runs the tests."""
+    place = os.environ.get("CCACHE_DIR") or pathlib.Path.home() / ".cache/ccache"
+    pathlib.Path(place).mkdir(parents=True, exist_ok=True)
+    return ["--volume", f"{place}:/ccache", "--build-arg", "CCACHE_DIR=/ccache"]
+
+
 def build() -> str:
     """Returns the image's name. Layers that did not change are taken from the last build."""
     import_base()
     if len(buildah("images", "--quiet", "--filter", "dangling=true").split()) > LAYERS_KEPT_MAX:
         buildah("rmi", "--prune")
     buildah("build", "--isolation", "chroot", "--format", "docker", "--layers",
-            "--build-arg", f"BASE={BASE}", "-f", "deploy/container/Containerfile",
-            "-t", IMAGE, ".")
+            "--build-arg", f"BASE={BASE}", *shared_ccache(),
+            "-f", "deploy/container/Containerfile", "-t", IMAGE, ".")
     return IMAGE
 
 

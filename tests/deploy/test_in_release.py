@@ -66,8 +66,17 @@ def test_who_is_not_root_is_told_so(checkout):
     assert "needs root" in done.stderr and "sudo" in done.stderr
 
 
+def test_who_may_not_mount_is_told_so(checkout):
+    checkout.program("id", "echo 0")
+    checkout.program("unshare", "exit 1")
+    done = checkout.run(RELEASE, "true")
+    assert done.returncode == 1
+    assert "CAP_SYS_ADMIN" in done.stderr
+
+
 def test_without_debootstrap_its_package_is_named(checkout):
     checkout.program("id", "echo 0")
+    checkout.program("unshare", "exit 0")
     done = checkout.run(RELEASE, "true", alone=True)
     assert done.returncode == 1
     assert "apt-get install debootstrap" in done.stderr
@@ -102,12 +111,12 @@ def test_what_was_interrupted_is_ended_and_made_again(checkout, tmp_path):
         making.communicate()
     assert (checkout.releases / f"{RELEASE}.partial/half").exists()
 
-    checkout.program("debootstrap", 'mkdir -p "$3/whole"')
+    checkout.program("debootstrap", 'mkdir -p "$3/etc/apt"')
     done = checkout.run("--base", RELEASE)
     assert done.returncode == 0, done.stderr
     archive = pathlib.Path(done.stdout.strip())
     names = subprocess.run(["tar", "-tf", archive], capture_output=True, text=True).stdout.split()
-    assert names == ["./", "./whole/"]
+    assert names == ["./", "./etc/", "./etc/apt/", "./etc/apt/sources.list"]
 
 
 # --- in a release that is there ------------------------------------------------------------------
