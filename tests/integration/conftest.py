@@ -9,6 +9,7 @@ import pytest
 
 from harness import answers, certificates, fake_upstream, real_servers
 from harness import clock as clocks
+from harness import served as clients_served
 from harness.processes import Process
 from harness.sotto import Sotto, binary, environment, new_port
 
@@ -38,7 +39,7 @@ def _logs_of_longer_lived(request: pytest.FixtureRequest):
     """Processes of wider scope that this test uses are shown with it, too."""
     shown = request.node.stash.setdefault(_processes_key, [])
     for name in request.fixturenames:
-        if name in ("unbound", "nsd", "shared", "real"):
+        if name in ("unbound", "nsd", "shared", "real", "served"):
             value = request.getfixturevalue(name)
             shown.append(getattr(value, "process", None) or value.sotto)
 
@@ -242,6 +243,19 @@ def start_for_module(tmp_path_factory, authority):
 def shared(start_for_module, leaf):
     with fake_upstream.FakeUpstream(leaf) as fake:
         yield Shared(start_for_module(fake), fake)
+
+
+@pytest.fixture(scope="module")
+def served(start_for_module, leaf, authority):
+    """A sotto with a listener of each kind, for clients that others wrote."""
+    with fake_upstream.FakeUpstream(leaf) as fake:
+        yield clients_served.Served(start_for_module, leaf, authority.ca_file, fake)
+
+
+@pytest.fixture
+def web_server():
+    with clients_served.web_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,95 +1,20 @@
 """Clients that others wrote ask over DoT and DoH: each gets the exact answer, and the query is
 counted where it came in. RFC 7858, RFC 8310, RFC 8484."""
 
-import http.server
 import re
-import subprocess
-import threading
 
-import dns.exception
-import dns.message
-import dns.query
 import pytest
 
-from harness import answers, real_clients, wire
-from harness.admin import Admin
-from harness.fake_upstream import FakeUpstream
-from harness.sotto import new_port
-from harness.waiting import PATIENCE, wait_for
+from harness import real_clients, wire
+from harness.real_clients import run
+from harness.served import PAGE_NAME
 
 PADDED_OCTETS = 468  # RFC 8467 §4.1
-PAGE_NAME = "page.example"  # has the address of the web server below
-
-
-def answer(asked: wire.Query) -> answers.Replies:
-    if asked.name.rstrip(".").lower() == PAGE_NAME and asked.qtype == wire.A:
-        return [(0, wire.respond(asked, (wire.record(wire.A, b"\x7f\0\0\1"),)))]
-    return answers.right(asked)
-
-
-class Served:
-    """A sotto with encrypted listeners on 127.0.0.1, its certificate good for dns.test."""
-
-    def __init__(self, start, leaf, ca_file, fake):
-        self.ca_file = ca_file
-        self.leaf = leaf
-        self.tls_port, self.https_port, admin_port = new_port(), new_port(), new_port()
-        self.sotto = start(fake, listen={
-            "tls": [f"127.0.0.1:{self.tls_port}"], "https": [f"127.0.0.1:{self.https_port}"],
-            "admin": f"127.0.0.1:{admin_port}",
-        }, server_tls={"certificate": str(leaf.chain), "key": str(leaf.key)})
-        self._admin = Admin(admin_port)
-
-    def counted(self) -> dict[str, float]:
-        metrics = self._admin.metrics()
-        return {transport: metrics("sotto_queries_total", transport=transport)
-                for transport in ("udp", "tcp", "tls", "https")}
-
-    def wait_for_counted(self, before: dict[str, float], transport: str) -> None:
-        """Queries came, and over this transport alone."""
-        wait_for(lambda: self.counted()[transport] > before[transport], f"queries over {transport}")
-        others = [(count, before[other]) for other, count in self.counted().items()
-                  if other != transport]
-        assert all(now == then for now, then in others), others
-
-
-@pytest.fixture(scope="module")
-def served(start_for_module, leaf, authority):
-    with FakeUpstream(leaf) as fake:
-        fake.answer = answer
-        yield Served(start_for_module, leaf, authority.ca_file, fake)
 
 
 @pytest.fixture
 def place(served, tmp_path):
     return real_clients.Place(tmp_path, served.tls_port, served.ca_file)
-
-
-@pytest.fixture
-def web_server():
-    """Says which host it was asked for."""
-    class Page(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            page = f"<html><body>This is {self.headers['Host']}</body></html>".encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", str(len(page)))
-            self.end_headers()
-            self.wfile.write(page)
-
-        def log_message(self, *_ignored):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-def run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
-    return done.stdout
 
 
 # --- programs that ask once ---------------------------------------------------------------------
@@ -146,33 +71,12 @@ def test_chromium_loads_a_page(served, web_server, tmp_path, variables):
 # --- programs that forward ----------------------------------------------------------------------
 
 
-def assert_forwards(served: Served, process, port: int) -> None:
-    name = f"{process.name}.example"
-    before = served.counted()
-
-    def response():
-        try:
-            found = dns.query.udp(dns.message.make_query(name, "A"), "127.0.0.1", port=port,
-                                  timeout=0.2)
-        except (OSError, dns.exception.DNSException):
-            return None
-        return found if found.answer else None
-
-    try:
-        found = process.wait_until(response, "answering")
-        assert [rdata.address for rrset in found.answer for rdata in rrset] == [
-            wire.oracle_text(name)]
-        served.wait_for_counted(before, "tls")
-    finally:
-        process.stop()
-
-
 @pytest.mark.parametrize("name", real_clients.FORWARDERS)
 def test_forwarders_ask_over_tls(served, place, name):
-    assert_forwards(served, *real_clients.start_forwarder(name, place))
+    served.assert_asked_by(*real_clients.start_forwarder(name, place))
 
 
 @pytest.mark.skipif(real_clients.resolved_missing() != "", reason=real_clients.resolved_missing())
 def test_systemd_resolved_asks_over_tls(served, place):
     """DNSOverTLS=yes: never without, and only with the right name in the certificate."""
-    assert_forwards(served, *real_clients.start_resolved(place))
+    served.assert_asked_by(*real_clients.start_resolved(place))

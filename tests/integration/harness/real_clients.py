@@ -33,6 +33,14 @@ class Place:
         return str(path)
 
 
+def run(*command: str, **options) -> str:
+    """What a program that asks once prints."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE,
+                          check=False, **options)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
 # --- forwarders: functions that make their command lines, listening on 127.0.0.1:port -----------
 
 
@@ -158,7 +166,9 @@ _QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no
 
 
 def chromium_missing() -> str:
-    return "" if shutil.which("chromium") else "needs Debian's package chromium"
+    if shutil.which("chromium"):
+        return ""
+    return "needs Debian's package chromium: script/bootstrap interop"
 
 
 def chromium_loads(url: str, template: str, leaf: Leaf, directory: pathlib.Path) -> str:
