@@ -105,8 +105,10 @@ class RealServer:
 
 
 def start_unbound(directory: pathlib.Path, authority: Authority, leaf: Leaf,
-                  zone: str | None = None, access: str = "allow_snoop") -> RealServer:
-    """access: what everybody gets, as unbound's access-control says it."""
+                  zone: str | None = None, access: str = "allow_snoop",
+                  extra: str = "") -> RealServer:
+    """access: what everybody gets, as unbound's access-control says it. extra: one more setting of
+    the section "server", here as for nsd."""
     port = ports.free_port()
     (directory / "example.zone").write_text(zone or zone_text())
     (directory / "root.zone").write_text(ROOT_ZONE)
@@ -135,6 +137,7 @@ server:
     do-not-query-localhost: yes
     local-zone: "refused.example." refuse
     ede: yes
+    {extra}
 auth-zone:
     name: "example."
     zonefile: "{directory}/example.zone"
@@ -156,7 +159,7 @@ remote-control:
 
 
 def start_nsd(directory: pathlib.Path, authority: Authority, leaf: Leaf,
-              zone: str | None = None) -> RealServer:
+              zone: str | None = None, extra: str = "") -> RealServer:
     port, plain_port = ports.free_port(), ports.free_port()
     (directory / "example.zone").write_text(zone or zone_text())
     (directory / "nsd.conf").write_text(f"""
@@ -181,8 +184,11 @@ server:
     tcp-count: 100
     round-robin: no
     refuse-any: no
+    rrl-ratelimit: 0
+    {extra}
 remote-control:
-    control-enable: no
+    control-enable: yes
+    control-interface: "{directory}/nsd.control"
 zone:
     name: "example."
     zonefile: "example.zone"
