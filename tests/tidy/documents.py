@@ -1,4 +1,5 @@
-"""Rules about documents: links that lead somewhere, options that are described."""
+"""Rules about documents: links that lead somewhere, options that are described, claims that are
+tested."""
 
 import re
 from pathlib import PurePosixPath
@@ -83,3 +84,28 @@ def undocumented_options(table: str, manual: str) -> list[str]:
     """Keys of the option table that the manual does not describe."""
     documented = documented_options(manual)
     return [key for key in option_keys(table) if key not in documented]
+
+
+_ROW_TEST = re.compile(r"`(test_\w+\.py)(?:::(\w+))?(?:\[([\w-]+)\])?`")
+
+
+def untested_rows(page: Source, tree: dict[str, Source]) -> Iterator[Finding]:
+    """Rows of a page's tables whose last cell names no test of tests/integration that is there:
+    `FILE::FUNCTION[PARAMETER]`, of which the file must be given. A parameter is a string in the
+    file or in the harness."""
+    harness = "".join(source.text for path, source in sorted(tree.items())
+                      if path.startswith("tests/integration/harness/"))
+    for number, line in enumerate(page.lines, 1):
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if not line.startswith("|") or set(line) <= set("|-: ") or cells[-1] == "test":
+            continue
+        named = _ROW_TEST.fullmatch(cells[-1])
+        if named is None:
+            yield number, "the row names no test"
+            continue
+        file, function, parameter = named.groups()
+        text = tree.get(f"tests/integration/{file}", Source("", "")).text
+        if not text or (function and f"def {function}(" not in text):
+            yield number, f"{cells[-1]} does not exist"
+        elif parameter and f'"{parameter}"' not in text + harness:
+            yield number, f"{cells[-1]}: no such parameter"

@@ -125,3 +125,26 @@ def test_undocumented_options():
     manual += "## `[[upstream]]`\n### `idle_timeout`\n"
     assert documents.undocumented_options(table, manual) == ["tcp.idle_timeout"]
     assert documents.undocumented_options(table, manual + "## `[tcp]`\n### `idle_timeout`\n") == []
+
+
+ROWS = [
+    ("`test_a.py`", True),
+    ("`test_a.py[one]`", True),
+    ("`test_a.py::test_it[one]`", True),
+    ("`test_a.py::test_it[two]`", True),  # of the harness
+    ("`test_a.py::test_it[three]`", False),
+    ("`test_a.py::test_other`", False),
+    ("`test_b.py`", False),
+    ("by hand", False),
+    ("", False),
+]
+
+
+@pytest.mark.parametrize("cell, is_tested", ROWS)
+def test_untested_rows(cell, is_tested):
+    tree = {
+        "tests/integration/test_a.py": Source("", 'ALL = ["one"]\ndef test_it(each):\n'),
+        "tests/integration/harness/a.py": Source("", 'OTHERS = {"two": 2}\n'),
+    }
+    page = Source("doc/a.md", f"| server | test |\n|---|---|\n| some | {cell} |\n")
+    assert [line for line, _ in documents.untested_rows(page, tree)] == ([] if is_tested else [3])

@@ -3,13 +3,14 @@
 from fnmatch import fnmatch
 
 import pytest
-from documents import dead_links, option_keys, undocumented_options
+from documents import dead_links, option_keys, undocumented_options, untested_rows
 from rules import RULES, named_paths
 from source import ROOT, tree
 
 SOURCES = tree()
 BY_PATH = {source.path: source for source in SOURCES}
 OPTION_ROWS = "src/app/*_rows.cc"
+INTEROPERABILITY = "doc/interoperability.md"
 MANUAL = "doc/manual/configuration.md"
 
 
@@ -43,3 +44,9 @@ def test_every_option_is_documented():
     assert len(option_keys(table)) > 5, "the option table is not written as this rule expects"
     missing = undocumented_options(table, BY_PATH[MANUAL].text)
     assert not missing, f"{MANUAL} does not describe: {', '.join(missing)}"
+
+
+def test_every_row_about_servers_and_clients_has_a_test():
+    page = BY_PATH[INTEROPERABILITY]
+    assert page.text.count("\n|") > 10, "the page's tables are not written as this rule expects"
+    _report((page.path, line, what) for line, what in untested_rows(page, BY_PATH))

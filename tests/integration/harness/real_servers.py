@@ -105,10 +105,10 @@ class RealServer:
 
 
 def start_unbound(directory: pathlib.Path, authority: Authority, leaf: Leaf,
-                  zone: str | None = None, access: str = "allow_snoop",
-                  extra: str = "") -> RealServer:
-    """access: what everybody gets, as unbound's access-control says it. extra: one more setting of
-    the section "server", here as for nsd."""
+                  zone: str | None = None, extra: str = "",
+                  access: str = "allow_snoop") -> RealServer:
+    """extra: one more setting of the section "server", here as for nsd. access: what everybody
+    gets, as unbound's access-control says it."""
     port = ports.free_port()
     (directory / "example.zone").write_text(zone or zone_text())
     (directory / "root.zone").write_text(ROOT_ZONE)
