@@ -80,7 +80,7 @@ std::set<unsigned> Sotto::configure(unsigned change) {
 void Worker::on_upstream_event(const UpstreamEvent& event) {
   static constexpr const char* names[] = {"connected", "closed",  "suspect",   "unsuspected",
                                           "failed",    "avoided", "recovered", "moved",
-                                          "discarded", "no EDNS"};
+                                          "discarded", "refused", "no EDNS"};
   trace_.note(names[static_cast<std::size_t>(event.kind)], number_,
               event.endpoint.spec.identity.endpoint.port - first_port);
 }
