@@ -59,7 +59,7 @@ def test_flags_edns_extended_errors_and_time_are_shown(shared, upstream, server)
 def test_the_exit_code_says_whether_the_resolver_works(shared, upstream, server, rcode, word, code):
     """A name that does not exist is an answer; a failing resolver is what a health check seeks."""
     upstream.answer = answers.failure(rcode)
-    result = run(server, "rcode.example", "A")
+    result = run(server, f"{word.lower()}.example", "A")
     assert word in result.stdout
     assert result.returncode == code
 
