@@ -60,8 +60,8 @@ def test_the_log_does_not_repeat_it_for_each_query(start, fake):
 
 
 def test_unbound_that_refuses_is_told_from_one_that_is_silent(start, tmp_path, authority, leaf):
-    """unbound, access-control: refuse. It answers REFUSED without a question, at once."""
-    server = real_servers.start_unbound(tmp_path, authority, leaf, access="refuse")
+    """unbound, access-control: refuse. It answers REFUSED without a question, unless it adds EDE."""
+    server = real_servers.start_unbound(tmp_path, authority, leaf, extra="ede: no", access="refuse")
     try:
         server.await_listening()
         sotto = start(server)
