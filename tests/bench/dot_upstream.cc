@@ -3,7 +3,12 @@
 // Each answer is a TLS record of its own, as real servers send them; answers to what arrived
 // together leave in one system call. SIGUSR1 makes it print how many queries came, and how many of
 // them for names that begin with "hot": what a cache in front of it let through. Run by
-// tests/bench/upstream.py: dot_upstream PORT CERTIFICATE KEY.
+// tests/bench/upstream.py and tests/integration/test_stalling_upstream.py:
+// dot_upstream PORT CERTIFICATE KEY [stalls].
+//
+// With "stalls" it behaves as nsd and knotd do: of a record of TLS only the first query is
+// answered, the others when more records come, one for each; and each answer is sent by itself with
+// Nagle's algorithm on, so that all but the first wait for an acknowledgement.
 #include <array>
 #include <cassert>
 #include <charconv>
@@ -62,11 +67,40 @@ std::size_t write_answer(std::span<const std::uint8_t> query, std::span<std::uin
   return stream_length_octets + question_end + record.size();
 }
 
+// Counts the records of TLS that are protected (RFC 8446 §5.2) in a stream of ciphertext.
+class RecordCount {
+ public:
+  void add(std::span<const std::uint8_t> ciphertext) {
+    for (const std::uint8_t octet : ciphertext) {
+      if (left_ > 0) {
+        --left_;
+      } else {
+        header_[at_++] = octet;
+        if (at_ < header_.size()) continue;
+        at_ = 0;
+        left_ = load16(&header_[3]);
+      }
+      if (left_ == 0 && at_ == 0 && header_[0] == application_data) ++count_;
+    }
+  }
+  std::size_t count() const { return count_; }
+
+ private:
+  static constexpr std::uint8_t application_data = 23;
+  std::array<std::uint8_t, 5> header_{};
+  std::size_t at_ = 0;
+  std::size_t left_ = 0;
+  std::size_t count_ = 0;
+};
+
 class Client {
  public:
   // counts outlives the client.
-  Client(UniqueFd fd, const TlsServerSettings& settings, Counts& counts)
-      : counts_(counts), fd_(std::move(fd)), engine_(TlsEngine::server(settings, {"dot"})) {}
+  Client(UniqueFd fd, const TlsServerSettings& settings, Counts& counts, bool stalls)
+      : counts_(counts),
+        fd_(std::move(fd)),
+        engine_(TlsEngine::server(settings, {"dot"})),
+        stalls_(stalls) {}
 
   int fd() const { return fd_.get(); }
 
@@ -75,18 +109,31 @@ class Client {
     const auto space = engine_->input_space(read_at_once);
     const ssize_t count = ::recv(fd_.get(), space.data(), space.size(), 0);
     if (count <= 0) return false;
+    if (stalls_) records_.add(space.first(static_cast<std::size_t>(count)));
     engine_->received(static_cast<std::size_t>(count));
     if (engine_->state() == TlsEngine::State::handshaking) engine_->handshake();
     while (engine_->state() == TlsEngine::State::ready) {
       const std::size_t plain = engine_->read(framer_.space(read_at_once));
       if (plain == 0) break;
       framer_.filled(plain);
-      while (const auto query = framer_.next()) answer(*query);
+      if (!answer_all()) return false;
     }
     return send_all() && engine_->state() <= TlsEngine::State::ready;
   }
 
  private:
+  bool answer_all() {
+    // The client's Finished is a record, too.
+    while (!stalls_ || answered_ + 1 < records_.count()) {
+      const auto query = framer_.next();
+      if (!query) break;
+      answer(*query);
+      ++answered_;
+      if (stalls_ && !send_all()) return false;
+    }
+    return true;
+  }
+
   void answer(std::span<const std::uint8_t> query) {
     std::array<std::uint8_t, 512> out{};
     if (query.size() <= header_octets) return;
@@ -108,6 +155,9 @@ class Client {
   UniqueFd fd_;
   std::unique_ptr<TlsEngine> engine_;
   StreamFramer framer_;
+  const bool stalls_;
+  RecordCount records_;
+  std::size_t answered_ = 0;
 };
 
 // SIGUSR1 as something to poll.
@@ -128,7 +178,7 @@ void print(int signals, const Counts& counts) {
   std::fflush(stdout);
 }
 
-void serve_forever(int listener, int signals, const TlsServerSettings& settings) {
+void serve_forever(int listener, int signals, const TlsServerSettings& settings, bool stalls) {
   Counts counts;
   std::vector<std::unique_ptr<Client>> clients;
   std::vector<pollfd> watched;
@@ -144,7 +194,7 @@ void serve_forever(int listener, int signals, const TlsServerSettings& settings)
     }
     if (watched[0].revents != 0) {
       UniqueFd fd{::accept(listener, nullptr, nullptr)};
-      if (fd) clients.push_back(std::make_unique<Client>(std::move(fd), settings, counts));
+      if (fd) clients.push_back(std::make_unique<Client>(std::move(fd), settings, counts, stalls));
     }
     if (watched[1].revents != 0) print(signals, counts);
   }
@@ -154,7 +204,8 @@ void serve_forever(int listener, int signals, const TlsServerSettings& settings)
 
 int main(int count, char** arguments) {
   std::uint16_t port = 0;
-  if (count != 4) return 2;
+  const bool stalls = count == 5 && std::string_view(arguments[4]) == "stalls";
+  if (count != 4 && !stalls) return 2;
   const std::string_view text = arguments[1];
   if (std::from_chars(text.data(), text.data() + text.size(), port).ec != std::errc{}) return 2;
   const UniqueFd signals = open_signal();
@@ -177,5 +228,6 @@ int main(int count, char** arguments) {
   }
   serve_forever(
       listener->get(), signals.get(),
-      {.credentials = *credentials, .client_trust = nullptr, .client_certificate_required = true});
+      {.credentials = *credentials, .client_trust = nullptr, .client_certificate_required = true},
+      stalls);
 }

@@ -90,7 +90,7 @@ class Names:
 def dnsperf(port: int, names: pathlib.Path, outstanding: int, rounds: int = 1,
             transport: str = "udp", connections: int = 1, per_second: int = 0,
             padded: bool = False) -> Load:
-    """Asks every name so many rounds, over udp, tcp or dot. outstanding: on all connections
+    """Asks every name so many rounds, over udp, tcp, dot or doh. outstanding: on all connections
     together."""
     command = ["taskset", "-c", LOAD_CPU, "dnsperf", "-s", "127.0.0.1", "-p", str(port),
                "-d", str(names), "-n", str(rounds), "-q", str(outstanding), "-t", "5",
@@ -116,6 +116,8 @@ def ask(port: int, names: pathlib.Path, outstanding: int, *, transport: str = "u
     """options: those of dnsperf(), or of doh_load()."""
     if transport == "doh":
         return doh_load(port, names, outstanding, **options)
+    if transport == "dnsperf-doh":
+        transport = "doh"
     return dnsperf(port, names, outstanding, transport=transport, **options)
 
 

@@ -5,8 +5,10 @@ Each runs on one CPU with one worker, on a loopback port of its own, with files 
 
 import argparse
 import pathlib
+import re
 import shutil
 import signal
+import subprocess
 import sys
 from dataclasses import dataclass, field
 
@@ -18,6 +20,7 @@ from harness.certificates import Authority, Leaf  # noqa: E402
 from harness.processes import Process  # noqa: E402
 
 AUTH_NAME = "dns.test"  # the name in the SAN of the certificate, the upstream's and the server's
+DNSPERF_DOH = "dnsperf-doh"  # by dnsperf, where "doh" is by a client of our own
 STREAMS_MAX = 1_000  # what a rival takes in connections, and queries of one: above any scenario's
 
 
@@ -53,8 +56,9 @@ class Listen:
     https: int = 0
 
     def port(self, transport: str) -> int:
-        """transport: one of dnsperf's."""
-        return {"dot": self.tls, "doh": self.https}.get(transport, self.plain)
+        """transport: one of dnsperf's, or DNSPERF_DOH."""
+        return {"dot": self.tls, "doh": self.https, DNSPERF_DOH: self.https}.get(transport,
+                                                                                self.plain)
 
 
 def new_listen(encrypted: bool = False) -> Listen:
@@ -78,6 +82,14 @@ def start(place: Place, name: str, command: list[str], cpu: str, **options) -> P
 # --- the DoT upstream: answers every name, one worker -------------------------------------------
 
 
+ZONE = """$ORIGIN bench.example.
+@ 86400 SOA ns root 1 3600 600 86400 60
+@ 86400 NS ns
+ns 86400 A 192.0.2.53
+* 86400 A 192.0.2.1
+"""
+
+
 def upstream_own(place: Place) -> list[str]:
     return [str(ROOT / "build/bench/tests/bench/dot_upstream"), str(place.upstream_port),
             str(place.leaf.chain), str(place.leaf.key)]
@@ -96,12 +108,7 @@ addAction(AllRule(), SpoofAction("192.0.2.1", {{ttl=86400}}))
 
 
 def upstream_nsd(place: Place) -> list[str]:
-    place.write("bench.zone", """$ORIGIN bench.example.
-@ 86400 SOA ns root 1 3600 600 86400 60
-@ 86400 NS ns
-ns 86400 A 192.0.2.53
-* 86400 A 192.0.2.1
-""")
+    place.write("bench.zone", ZONE)
     directory = place.directory
     return ["nsd", "-d", "-c", place.write("nsd.conf", f"""
 server:
@@ -149,9 +156,45 @@ remote-control:
 """)]
 
 
-# Our own is the quickest: with another, the upstream is what is measured at low load.
-UPSTREAMS = {"own": upstream_own, "dnsdist": upstream_dnsdist, "nsd": upstream_nsd,
-             "unbound": upstream_unbound}
+def upstream_knotd(place: Place) -> list[str]:
+    place.write("bench.zone", ZONE)
+    directory = place.directory
+    return ["knotd", "-c", place.write("knotd.conf", f"""
+server:
+    listen-tls: 127.0.0.1@{place.upstream_port}
+    rundir: {directory}
+    key-file: {place.leaf.key}
+    cert-file: {place.leaf.chain}
+    tcp-workers: 1
+    udp-workers: 1
+    tcp-max-clients: {STREAMS_MAX}
+database:
+    storage: {directory}
+log:
+  - target: stderr
+    any: warning
+zone:
+  - domain: bench.example
+    file: {directory}/bench.zone
+""")]
+
+
+def has_tls(kind: str) -> bool:
+    """Is this upstream installed, in a version that serves DoT?"""
+    if kind == "own":
+        return True
+    if shutil.which(kind) is None:
+        return False
+    if kind != "knotd":
+        return True
+    version = subprocess.run(["knotd", "--version"], capture_output=True, text=True).stdout
+    number = re.search(r"(\d+)\.(\d+)", version)
+    return number is not None and tuple(map(int, number.groups())) >= (3, 4)
+
+
+# Our own is the quickest; the others are what people run.
+UPSTREAMS = {"unbound": upstream_unbound, "own": upstream_own, "knotd": upstream_knotd,
+             "nsd": upstream_nsd, "dnsdist": upstream_dnsdist}
 
 
 # --- under test ---------------------------------------------------------------------------------

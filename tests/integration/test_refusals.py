@@ -60,7 +60,7 @@ def test_the_log_does_not_repeat_it_for_each_query(start, fake):
 
 
 def test_unbound_that_refuses_is_told_from_one_that_is_silent(start, tmp_path, authority, leaf):
-    """unbound, access-control: refuse. It answers REFUSED without a question, unless it adds EDE."""
+    """unbound, access-control: refuse. It answers REFUSED without a question, unless with EDE."""
     server = real_servers.start_unbound(tmp_path, authority, leaf, extra="ede: no", access="refuse")
     try:
         server.await_listening()
