@@ -12,7 +12,8 @@ from harness import answers, stub_resolvers, wire
 from harness.fake_upstream import FakeUpstream
 from harness.real_clients import Place, run
 from harness.served import PAGE_NAME, TRANSPORTS
-from harness.stub_resolvers import RESOLVERS
+from harness.stub_resolvers import COMPILER_PATIENCE, RESOLVERS
+from harness.waiting import PATIENCE, wait_for
 
 # --- tools --------------------------------------------------------------------------------------
 
@@ -63,7 +64,8 @@ def test_firefox_loads_a_page(served, web_server, tmp_path):
     with stub_resolvers.firefox(
             f"http://{host}/", f"https://127.0.0.1:{served.https_port}/dns-query", served.ca_file,
             tmp_path) as process:
-        process.wait_until(lambda: host in web_server.asked, "the page loaded")
+        wait_for(lambda: host in web_server.asked, f"the page loaded: {process.log()}",
+                 4 * PATIENCE)
     served.wait_for_counted(before, "https")
 
 
@@ -95,6 +97,7 @@ def own_host(start_for_module, tmp_path_factory, leaf):
         yield host
 
 
+@pytest.mark.timeout(COMPILER_PATIENCE)  # Go compiles its library first
 @pytest.mark.parametrize("name", RESOLVERS)
 def test_resolvers_of_libraries(own_host, tmp_path, name):
     """They find sotto by /etc/resolv.conf, and ask again over TCP where UDP is not enough."""
@@ -107,5 +110,6 @@ def test_resolvers_of_libraries(own_host, tmp_path, name):
 
     assert addresses(f"{name}.example") == {wire.oracle_text(f"{name}.example")}
     if stub_resolvers.asks_over_tcp(name):
-        assert addresses(f"many-{name}.example") == MANY
+        found = addresses(f"many-{name}.example")
+        assert found <= MANY and len(found) == stub_resolvers.ADDRESSES_MAX.get(name, len(MANY))
     assert own_host.fake.asked(f"{name}.example")

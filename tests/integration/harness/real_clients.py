@@ -35,8 +35,8 @@ class Place:
 
 def run(*command: str, **options) -> str:
     """What a program that asks once prints."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE,
-                          check=False, **options)
+    options.setdefault("timeout", 2 * PATIENCE)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout
 

@@ -15,6 +15,7 @@ from .processes import Process
 from .real_clients import Place, run
 
 _AUTH_NAME = "dns.test"
+COMPILER_PATIENCE = 300  # seconds
 
 # --- forwarders: functions that make their command lines, listening on 127.0.0.1:port -----------
 
@@ -219,7 +220,8 @@ def _compiled_by_go(directory: pathlib.Path) -> list[str]:
     (directory / "lookup.go").write_text(_GO)
     run("go", "build", "-o", str(directory / "lookup"), str(directory / "lookup.go"),
         env={**os.environ, "CGO_ENABLED": "0", "GOCACHE": str(directory / "cache"),
-             "GOFLAGS": "-mod=mod", "GO111MODULE": "off", "HOME": str(directory)})
+             "GOFLAGS": "-mod=mod", "GO111MODULE": "off", "HOME": str(directory)},
+        timeout=COMPILER_PATIENCE)
     return ["env", "GODEBUG=netdns=go", str(directory / "lookup")]
 
 
@@ -243,6 +245,10 @@ RESOLVERS: dict[str, tuple[str, str, Callable[[pathlib.Path], list[str]]]] = {
     "node-resolve": ("node", "nodejs: script/bootstrap interop",
                      lambda _directory: ["node", "-e", _NODE_RESOLVE]),
 }
+
+
+# How many addresses of a name a library gives, if it does not give all.
+ADDRESSES_MAX = {"musl": 48}
 
 
 def resolver_missing(name: str) -> str:

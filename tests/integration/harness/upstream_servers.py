@@ -16,7 +16,7 @@ from .certificates import Authority, Leaf
 from .processes import Process
 
 # Prefixes of names with the oracle's addresses, and how many there are of each.
-NAMES = {"warm": 1, "burst-a": 20, "burst-b": 20, "burst-c": 20, "many": 1_000, "restart": 600}
+NAMES = {"warm": 1, "burst-a": 20, "burst-b": 20, "burst-c": 20, "many": 500, "restart": 500}
 
 
 def zone_text() -> str:
