@@ -17,6 +17,14 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 include(CheckPIESupported)
 check_pie_supported()
 
+# The layers are small libraries that call each other for every query: what is inlined across them
+# is a fifth of the instructions of a hit.
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  include(CheckIPOSupported)
+  check_ipo_supported(RESULT SOTTO_IPO OUTPUT SOTTO_IPO_WHY LANGUAGES CXX)
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ${SOTTO_IPO})
+endif()
+
 add_library(sotto_flags INTERFACE)
 target_compile_options(sotto_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
