@@ -13,14 +13,6 @@ constexpr std::uint8_t label_octets_max = 63;  // RFC 1035 §2.3.4
 
 }  // namespace
 
-Name Name::from_octets(std::span<const std::uint8_t> octets) {
-  assert(!octets.empty() && octets.size() <= name_octets_max && octets.back() == 0);
-  Name name;
-  name.length_ = static_cast<std::uint8_t>(octets.size());
-  std::memcpy(name.octets_.data(), octets.data(), octets.size());
-  return name;
-}
-
 bool operator==(const Name& left, const Name& right) {
   return left.length_ == right.length_ &&
          std::memcmp(left.octets_.data(), right.octets_.data(), left.length_) == 0;

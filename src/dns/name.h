@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cassert>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -28,7 +29,16 @@ class Name {
   }
 
   // octets: a valid uncompressed name.
-  static Name from_octets(std::span<const std::uint8_t> octets);
+  static Name from_octets(std::span<const std::uint8_t> octets) {
+    Name name;
+    name.assign(octets);
+    return name;
+  }
+  void assign(std::span<const std::uint8_t> octets) {
+    assert(!octets.empty() && octets.size() <= name_octets_max && octets.back() == 0);
+    length_ = static_cast<std::uint8_t>(octets.size());
+    std::memcpy(octets_.data(), octets.data(), octets.size());
+  }
 
   std::span<const std::uint8_t> octets() const { return {octets_.data(), length_}; }
   std::uint8_t* data() { return octets_.data(); }

@@ -38,8 +38,8 @@ RouteId RouteId::from_number(std::uint32_t number) {
   return id;
 }
 
-Question::Question(std::span<const std::uint8_t> qname, std::uint16_t qtype, std::uint16_t qclass,
-                   Flags flags, RouteId route) {
+void Question::assign(std::span<const std::uint8_t> qname, std::uint16_t qtype,
+                      std::uint16_t qclass, Flags flags, RouteId route) {
   assert(!qname.empty() && qname.size() <= name_octets_max);
   name_length_ = static_cast<std::uint8_t>(qname.size());
   copy_folded(octets_.data(), qname.data(), qname.size());

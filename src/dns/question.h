@@ -48,7 +48,11 @@ class Question {
   }
   // qname: valid, uncompressed, any case.
   Question(std::span<const std::uint8_t> qname, std::uint16_t qtype, std::uint16_t qclass,
-           Flags flags, RouteId route = {});
+           Flags flags, RouteId route = {}) {
+    assign(qname, qtype, qclass, flags, route);
+  }
+  void assign(std::span<const std::uint8_t> qname, std::uint16_t qtype, std::uint16_t qclass,
+              Flags flags, RouteId route = {});
 
   // Lower case.
   std::span<const std::uint8_t> name() const { return {octets_.data(), name_length_}; }

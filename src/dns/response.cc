@@ -107,17 +107,14 @@ RrsetEnd last_fitting_end(const Answer& answer, const Asker& asker, std::size_t 
 
 }  // namespace
 
-Asker Asker::of(const Query& query, std::uint16_t octets_max) {
-  Asker asker;
-  asker.id = query.id;
-  asker.flags = query.flags;
-  asker.qtype = query.qtype;
-  asker.qclass = query.qclass;
-  asker.has_question = !query.qname.empty();
-  if (asker.has_question) asker.qname = Name::from_octets(query.qname);
-  asker.edns = query.edns;
-  asker.octets_max = octets_max;
-  return asker;
+void Asker::take(const Query& query) {
+  id = query.id;
+  flags = query.flags;
+  qtype = query.qtype;
+  qclass = query.qclass;
+  has_question = !query.qname.empty();
+  if (has_question) qname.assign(query.qname);
+  edns = query.edns;
 }
 
 std::uint16_t response_octets_max(const QueryEdns& edns, bool datagram) {

@@ -26,7 +26,14 @@ struct Asker {
   std::uint16_t padding_block = 0;  // pad to a multiple of this; 0: no padding
   std::uint16_t keepalive = 0;  // units of 100 ms, sent if the client asked for it and it is not 0
 
-  static Asker of(const Query& query, std::uint16_t octets_max);
+  static Asker of(const Query& query, std::uint16_t octets_max) {
+    Asker asker;
+    asker.octets_max = octets_max;
+    asker.take(query);
+    return asker;
+  }
+  // What the query says; the rest stays as it is.
+  void take(const Query& query);
 };
 
 // RFC 6891 §6.2.3, RFC 9715: over UDP min(client's size, 1232), 512 without EDNS.

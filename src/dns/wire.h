@@ -4,26 +4,32 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <endian.h>
 #include <span>
 
 namespace sotto {
 
+// One instruction or two each, which compilers do not always make of octets put together.
 inline std::uint16_t load16(const std::uint8_t* octets) {
-  return static_cast<std::uint16_t>((octets[0] << 8U) | octets[1]);
+  std::uint16_t value = 0;
+  std::memcpy(&value, octets, sizeof value);
+  return be16toh(value);
 }
 
 inline std::uint32_t load32(const std::uint8_t* octets) {
-  return (std::uint32_t{load16(octets)} << 16U) | load16(octets + 2);
+  std::uint32_t value = 0;
+  std::memcpy(&value, octets, sizeof value);
+  return be32toh(value);
 }
 
 inline void store16(std::uint8_t* octets, std::uint16_t value) {
-  octets[0] = static_cast<std::uint8_t>(value >> 8U);
-  octets[1] = static_cast<std::uint8_t>(value & 0xFFU);
+  const std::uint16_t ordered = htobe16(value);
+  std::memcpy(octets, &ordered, sizeof ordered);
 }
 
 inline void store32(std::uint8_t* octets, std::uint32_t value) {
-  store16(octets, static_cast<std::uint16_t>(value >> 16U));
-  store16(octets + 2, static_cast<std::uint16_t>(value & 0xFFFFU));
+  const std::uint32_t ordered = htobe32(value);
+  std::memcpy(octets, &ordered, sizeof ordered);
 }
 
 // Reads fields of one message. After a read past the end every read yields zero; see ok().

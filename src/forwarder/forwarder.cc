@@ -62,13 +62,12 @@ void Forwarder::apply(ForwarderPolicy policy) {
 
 void Forwarder::read(std::span<const std::uint8_t> message, Incoming& incoming) const {
   Query& query = incoming.query;
-  query = {};
   incoming.verdict = parse_query(message, query);
   if (incoming.verdict != Verdict::accept) return;
-  incoming.question = Question(query.qname, query.qtype, query.qclass,
-                               {.recursion_desired = query.recursion_desired(),
-                                .checking_disabled = query.checking_disabled(),
-                                .dnssec_ok = query.edns.dnssec_ok});
+  incoming.question.assign(query.qname, query.qtype, query.qclass,
+                           {.recursion_desired = query.recursion_desired(),
+                            .checking_disabled = query.checking_disabled(),
+                            .dnssec_ok = query.edns.dnssec_ok});
   incoming.hash = cache_.hash(incoming.question);
 }
 
@@ -95,7 +94,8 @@ Forwarder::Now Forwarder::answer_now(const Client& client, const Incoming& incom
     return {Outcome::drop};
   }
   const Query& query = incoming.query;
-  asker_ = Asker::of(query, response_octets_max(query.edns, client.datagram));
+  asker_.take(query);
+  asker_.octets_max = response_octets_max(query.edns, client.datagram);
   asker_.padding_block = client.padding_block;
   asker_.keepalive = client.keepalive;
   if (!may_ask(client)) {
