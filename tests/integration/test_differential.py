@@ -247,8 +247,9 @@ def plans_for(shapes: list[Shape], seed: int) -> list[list[Asked]]:
 
 @pytest.fixture(scope="module", params=["unbound", "nsd"])
 def oracle(request, tmp_path_factory, authority, leaf):
-    server = START[request.param](tmp_path_factory.mktemp("differential"), authority, leaf,
-                                  differential_zone.zone_text())
+    zone = (differential_zone.zone_text(differential_zone.TTL_MAX) if request.param == "nsd"
+            else differential_zone.zone_text())
+    server = START[request.param](tmp_path_factory.mktemp("differential"), authority, leaf, zone)
     with contextlib.ExitStack() as stack:
         stack.callback(server.process.stop)
         server.await_readiness()
