@@ -45,7 +45,7 @@ inline constexpr std::array<RdataLayout, 36> rdata_layouts = [] {
   return layouts;
 }();
 
-inline constexpr RdataLayout rdata_layout(std::uint16_t type) {
+constexpr RdataLayout rdata_layout(std::uint16_t type) {
   return type < rdata_layouts.size() ? rdata_layouts[type] : RdataLayout{};
 }
 
