@@ -23,6 +23,9 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   include(CheckIPOSupported)
   check_ipo_supported(RESULT SOTTO_IPO OUTPUT SOTTO_IPO_WHY LANGUAGES CXX)
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ${SOTTO_IPO})
+  if(SOTTO_IPO AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_link_options(-flto=auto)  # without the number of jobs g++ 14 warns that it takes one
+  endif()
 endif()
 
 add_library(sotto_flags INTERFACE)
