@@ -65,7 +65,7 @@ class Server final : private BackgroundEvents {
   Log& log_;
   mutable std::mutex mutex_;  // of the next three, once the background runs: it changes them
   LoadedConfig loaded_;
-  HostAddresses addresses_;  // of upstreams given by name, as far as they are known
+  HostAddresses addresses_;         // of upstreams given by name, as far as they are known
   const Config::Listen listening_;  // for TLS and HTTPS, until the end
   Discovery discovery_;
   const Config started_with_;  // in force where a change needs a restart

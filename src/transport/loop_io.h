@@ -78,7 +78,7 @@ class Loop {
   SlotMap<Watched, struct WatchTag> watched_;
   std::function<Instant()> end_turn_;
   Instant now_ = monotonic_now();
-  Instant deadline_{};  // when the next turn is due: the first one at once
+  Instant deadline_{};                // when the next turn is due: the first one at once
   std::atomic<pthread_t> runs_on_{};  // the thread in run(); 0: none
   std::atomic<bool> stopped_{false};
   std::atomic<bool> has_posted_{false};

@@ -179,8 +179,8 @@ TEST_F(LoopTest, WhatIsPostedRunsInTheNextTurnBeforeWhatIsReady) {
   EXPECT_EQ(loop.run_ready(), 2U);
   EXPECT_EQ(heard, (std::vector<std::string>{"posted", "x"}));
   EXPECT_EQ(loop.run_ready(), 2U);
-  EXPECT_EQ(heard, (std::vector<std::string>{"posted", "x", "from what was posted",
-                                             "from a handler"}));
+  EXPECT_EQ(heard,
+            (std::vector<std::string>{"posted", "x", "from what was posted", "from a handler"}));
   EXPECT_EQ(loop.run_ready(), 0U);
 }
 
