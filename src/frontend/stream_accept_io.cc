@@ -33,11 +33,19 @@ void StreamFrontend::start() {
 
 void StreamFrontend::on_acceptable(Listener& listener) {
   listener.waiting = false;
-  if (stopping_) return;
-  for (int count = 0; count < accepts_per_turn; ++count) {
-    if (!accept_one(listener)) break;
+  acceptable_.push_back(&listener);
+}
+
+// Behind everything else of a turn: connections that were closed before these began make room.
+void StreamFrontend::accept() {
+  if (acceptable_.empty()) return;
+  for (Listener* listener : acceptable_) {
+    for (int count = 0; count < accepts_per_turn && !stopping_; ++count) {
+      if (!accept_one(*listener)) break;
+    }
   }
-  if (accept_again_ == never) start();
+  acceptable_.clear();
+  if (accept_again_ == never && !stopping_) start();
 }
 
 bool StreamFrontend::accept_one(Listener& listener) {

@@ -164,6 +164,7 @@ void StreamFrontend::flush() {
     if (send_output(*connection)) look_after(*connection);
   }
   if (unsent_octets_ > unsent_octets_all_max) close_fullest();
+  accept();
   handshake_steps_ = 0;
   if (!delayed_.empty()) loop_.post([this] { resume_delayed(); });
 }

@@ -110,6 +110,7 @@ class StreamFrontend final : public ResponseSink {
 
   // stream_accept_io.cc
   void on_acceptable(Listener& listener);
+  void accept();
   bool accept_one(Listener& listener);
   void admit(UniqueFd fd, const Listener& listener, const IpAddress& peer);
   bool make_room_for(const IpAddress& client);
@@ -144,6 +145,7 @@ class StreamFrontend final : public ResponseSink {
   StreamTls tls_;
   Duration idle_timeout_ = std::chrono::seconds{10};
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<Listener*> acceptable_;  // somebody knocked in this turn
   Instant accept_again_ = never;
   std::size_t unsent_octets_ = 0;  // of all connections
   bool stopping_ = false;
