@@ -216,7 +216,21 @@ Forwarder::Pending* Forwarder::find_pending() {
   return known ? &pending_.at(*known) : nullptr;
 }
 
+// Once a failure is no longer held, the question may be sent as often as at first.
+static_assert(lost_again_after >= failure_hold_min);
+
+// One of the same question that is too old to be joined: what was sent for it counts all the same.
+ExchangeId Forwarder::find_in_progress() {
+  const auto known = by_question_.find(asked_->hash, [this](PendingId id) {
+    const Pending& pending = pending_.at(id);
+    return exchanges_.question(pending.exchange) == asked_->question &&
+           !cache_.flushed_since(pending.generation, asked_->question);
+  });
+  return known ? pending_.at(*known).exchange : ExchangeId{};
+}
+
 Forwarder::Pending& Forwarder::begin_exchange(Purpose purpose) {
+  const ExchangeId behind = find_in_progress();
   const PendingId id = pending_.insert();
   Pending& pending = pending_.at(id);
   pending.id = id;
@@ -226,7 +240,7 @@ Forwarder::Pending& Forwarder::begin_exchange(Purpose purpose) {
   pending.purpose = purpose;
   if (purpose == Purpose::cache) ++refreshes_;
   by_question_.insert(asked_->hash, id);
-  pending.exchange = exchanges_.start(asked_->question, to_token(id));
+  pending.exchange = exchanges_.start(asked_->question, to_token(id), behind);
   return pending;
 }
 

@@ -160,6 +160,7 @@ class Forwarder final : public ExchangeEvents {
   Now answer_found(std::span<std::uint8_t> out);
   void refresh_ahead();
   Pending* find_pending();
+  ExchangeId find_in_progress();
   Pending& begin_exchange(Purpose purpose);
   void set_purpose(Pending& pending, Purpose purpose);
   void expect_stale(Pending& pending);

@@ -85,16 +85,23 @@ void Connection::close_if_done() {
 void Connection::close() {
   if (state_ == State::closed) return;
   if (!output_.empty()) flush();
-  become_closed();
-  link_->close();
-  events_.on_closed(*this, LinkClosed{FailureKind::none, {}, false});
+  close_by_us({.kind = FailureKind::none, .reason = {}, .by_peer = false});
+}
+
+void Connection::leave_path() {
+  if (state_ == State::closed) return;
+  close_by_us({.kind = FailureKind::none, .reason = {}, .by_peer = false, .path_gone = true});
 }
 
 void Connection::fail(FailureKind kind, const char* reason) {
   assert(state_ != State::closed);
+  close_by_us({.kind = kind, .reason = reason, .by_peer = false});
+}
+
+void Connection::close_by_us(const LinkClosed& closed) {
   become_closed();
   link_->close();
-  events_.on_closed(*this, LinkClosed{kind, reason, false});
+  events_.on_closed(*this, closed);
 }
 
 void Connection::become_closed() {
@@ -133,7 +140,10 @@ void Connection::on_deadline(Duration suspicion_after) {
   }
   if (state_ != State::closed && now_ - slept_min >= next_decision(suspicion_after)) {
     // No failure of the server's: nobody listened.
-    fail(FailureKind::none, "the machine was suspended");
+    close_by_us({.kind = FailureKind::none,
+                 .reason = "the machine was suspended",
+                 .by_peer = false,
+                 .path_gone = now_ - last_heard_ >= slept_min});
     return;
   }
   switch (state_) {
@@ -184,7 +194,7 @@ void Connection::on_tcp_connected() {
 void Connection::on_link_ready(const LinkReady& ready) {
   assert(state_ == State::handshaking);
   state_ = State::ready;
-  ready_ = last_use_ = now_;
+  ready_ = last_use_ = last_heard_ = now_;
   link_ready_ = ready;
   events_.on_ready(*this, ready);
 }
@@ -196,6 +206,7 @@ std::span<std::uint8_t> Connection::plaintext_space(std::size_t at_least) {
 void Connection::on_plaintext(std::size_t count) {
   if (state_ == State::closed || count == 0) return;
   framer_.filled(count);
+  last_heard_ = now_;
   heard_in_time_ = !suspect();
   bool whole = false;
   while (state_ != State::closed) {

@@ -119,6 +119,8 @@ class Connection final : public LinkEvents {
   Duration handshake_time() const { return ready_ == Instant{} ? Duration{} : ready_ - connected_; }
   const LinkReady& link() const { return link_ready_; }
   Instant last_use() const { return last_use_; }
+  // When something came last; when it became ready before that.
+  Instant last_heard() const { return last_heard_; }
   // Has nothing been heard yet that was asked no earlier than this?
   bool silent_since(Instant asked) const { return unheard_since_ && *unheard_since_ <= asked; }
   // How long it had been idle when the queries were sent that nothing has been heard since.
@@ -130,6 +132,8 @@ class Connection final : public LinkEvents {
                       Random& random);
   // False if nobody waited for this slot any more.
   bool abandon(PipelineSlotId slot);
+  // The answer is for another exchange from now on; harmless for a slot that is stale.
+  void reassign(PipelineSlotId slot, ExchangeId exchange) { pipeline_.reassign(slot, exchange); }
 
   // Everything this turn produced goes to the link in one write.
   void flush();
@@ -139,6 +143,8 @@ class Connection final : public LinkEvents {
   // No new queries; closes when the outstanding ones are answered, or after draining_timeout.
   void drain();
   void close();
+  // The same, as the path it was on has gone.
+  void leave_path();
 
   // The earliest time on_deadline() has something to do. suspicion_after: LatencyEstimate's.
   Instant next_deadline(Duration suspicion_after) const {
@@ -158,6 +164,7 @@ class Connection final : public LinkEvents {
   void receive(std::span<const std::uint8_t> message);
   void close_if_done();
   void fail(FailureKind kind, const char* reason);
+  void close_by_us(const LinkClosed& closed);
   bool idle() const { return state_ == State::ready && pipeline_.outstanding() == 0; }
   // Would have been closed or suspected by now, had anybody looked?
   bool overslept() const {
@@ -186,6 +193,7 @@ class Connection final : public LinkEvents {
   Instant began_;
   Instant connected_{};
   Instant ready_{};
+  Instant last_heard_{};
   Instant last_use_;                      // ready, a query sent or an answer received
   std::optional<Instant> unheard_since_;  // see Pipeline::oldest_unheard()
   Duration idle_before_{0};               // … and how long nothing had been asked before it

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/intrusive_list.h"
@@ -17,11 +18,12 @@
 
 namespace sotto {
 
-// Sends of one query to one upstream whose connections never answered anything in between.
+// RFC 9520 §3.1: sends of one question to one upstream, over whatever connections and however many
+// clients ask. Those do not count whose connection, which had been of use, died under them.
 inline constexpr std::size_t sends_per_upstream_max = 3;
-// Where nobody else is left, the next one to the same upstream comes no sooner than this.
-inline constexpr Duration last_resort_interval = std::chrono::milliseconds{250};
-// Sends of one query in all, whatever happens.
+// … and so many of those that were answered wrongly: the server heard them.
+inline constexpr std::size_t wrong_excused_max = 2;
+// Sends of one question in all, whatever happens.
 inline constexpr std::size_t sends_max = 8;
 
 struct Attempt {
@@ -34,9 +36,8 @@ struct Attempt {
   std::uint32_t upstream = 0;
   Instant sent{};
   State state = State::over;
-  bool charged = true;   // counts against sends_per_upstream_max
-  bool wrong = false;    // what came was another question's answer
-  bool torn = false;     // a connection of use died or fell silent under it: the path's fault
+  bool excused = false;  // does not count against sends_per_upstream_max
+  bool wrong = false;    // what came was another question's answer, or none
   bool edns = true;      // it was asked with EDNS
   bool refused = false;  // … and answered that it does not answer us
 };
@@ -63,31 +64,39 @@ struct Exchange {
   ListHook<Exchange> in_waiting;
   bool in_constrained = false;  // which list in_waiting belongs to
   bool cancelled = false;       // nobody waits for it
+  // Those of the same question that wait for what this one brings, in the order they came; stale
+  // ids are of those that have ended. While an exchange has a leader, it sends nothing itself.
+  std::vector<ExchangeId> followers;
+  ExchangeId leader;
+  Instant counted_since{};  // what was sent before does not count
+  Instant failed_at{};      // when one failed whose attempts it has taken over; zero: none
 
   std::span<Attempt> tried() { return {attempts.data(), sends}; }
   std::span<const Attempt> tried() const { return {attempts.data(), sends}; }
 
-  // last_answer: that upstream's; what was charged before it has lapsed.
-  bool may_ask(std::uint32_t upstream, Instant last_answer) const {
-    if (upstream == answered_badly_by) return false;
-    std::size_t charges = 0;
+  bool may_ask(std::uint32_t upstream) const { return sends_left(upstream) > 0; }
+  std::size_t sends_left(std::uint32_t upstream) const {
+    if (upstream == answered_badly_by) return 0;
+    std::size_t counted = 0;
+    std::size_t wrong = 0;
     for (const Attempt& attempt : tried()) {
-      if (attempt.upstream == upstream && attempt.refused) return false;
-      const bool counts = attempt.charged && attempt.sent >= last_answer;
-      if (attempt.upstream == upstream && counts) ++charges;
+      if (attempt.upstream != upstream) continue;
+      if (attempt.refused) return 0;
+      if (attempt.excused) continue;
+      ++(attempt.wrong ? wrong : counted);
     }
-    return charges < sends_per_upstream_max;
+    const std::size_t allowed = sends_per_upstream_max + std::min(wrong, wrong_excused_max);
+    return allowed - std::min(allowed, counted + wrong);
+  }
+  // What a connection must have shown signs of life since to carry the next send to this upstream:
+  // the last one is not for one that may be as dead as those before.
+  Instant alive_since(std::uint32_t upstream) const {
+    if (sends == 0 || sends_left(upstream) != 1) return Instant{};
+    return asked;
   }
   bool asked_at(std::uint32_t upstream) const {
     return std::any_of(tried().begin(), tried().end(),
                        [upstream](const Attempt& attempt) { return attempt.upstream == upstream; });
-  }
-  // How often this upstream had its chance.
-  std::size_t sends_to(std::uint32_t upstream) const {
-    const auto there = [upstream](const Attempt& attempt) {
-      return attempt.upstream == upstream && !attempt.torn;
-    };
-    return static_cast<std::size_t>(std::count_if(tried().begin(), tried().end(), there));
   }
   bool has(Attempt::State state) const {
     return std::any_of(tried().begin(), tried().end(),
@@ -110,6 +119,9 @@ struct Exchange {
     fresh = true;
     in_constrained = false;
     cancelled = false;
+    followers.clear();
+    leader = {};
+    failed_at = {};
     without_edns_for = 0;
     answered_badly_by = 0;
     bad_answer.reset();

@@ -36,14 +36,20 @@ void Exchanges::on_slept(Duration time) {
   }
 }
 
-ExchangeId Exchanges::start(const Question& question, std::uint64_t token) {
+ExchangeId Exchanges::start(const Question& question, std::uint64_t token, ExchangeId behind) {
   const ExchangeId id = exchanges_.insert();
   Exchange& exchange = exchanges_.at(id);
   exchange.id = id;
   exchange.question = question;
   exchange.token = token;
   exchange.deadline = now_ + timeout_;
+  exchange.counted_since = now_;
   by_age_.push_back(exchange);
+  if (Exchange* other = exchanges_.find(behind)) {
+    Exchange* leader = other->leader ? exchanges_.find(other->leader) : other;
+    follow(exchange, leader != nullptr ? *leader : *other);
+    return id;
+  }
   hedge_budget_.earn(pool_.hedge_percent());
   explore_budget_.earn(explore_percent);
   // Nobody is overtaken: whoever waits longer is served first.
@@ -56,6 +62,10 @@ ExchangeId Exchanges::start(const Question& question, std::uint64_t token) {
 
 bool Exchanges::cancel(ExchangeId id) {
   Exchange& exchange = exchanges_.at(id);
+  if (hand_over(exchange) != nullptr) {
+    retire(exchange);
+    return true;
+  }
   stop_waiting(exchange);
   if (!exchange.has(Attempt::State::active) && !exchange.has(Attempt::State::suspect)) {
     retire(exchange);
@@ -121,8 +131,7 @@ void Exchanges::send(Exchange& exchange, Connection& connection, Pool::Sending s
   attempt.upstream = upstream.id;
   attempt.sent = now_;
   attempt.state = Attempt::State::active;
-  attempt.charged = true;
-  attempt.torn = attempt.wrong = attempt.refused = false;
+  attempt.excused = attempt.wrong = attempt.refused = false;
   attempt.edns = shape.edns;
 }
 
@@ -134,67 +143,6 @@ void Exchanges::race(Exchange& exchange) {
     Connection* another = pool_.pick_another(exchange);
     if (another == nullptr) return;
     send(exchange, *another, Pool::Sending::hedge);
-  }
-}
-
-// --- late answers -------------------------------------------------------------------------------
-
-// How long an answer from there may take before another is asked too, or the same once more.
-Duration Exchanges::patience_with(std::uint32_t id) const {
-  const Upstream* upstream = pool_.find_upstream(id);
-  if (upstream == nullptr || pool_.hedge_percent() == 0) return lost_after;
-  const Duration p95 = upstream->latency.p95();
-  if (p95 == Duration{0}) return hedge_after_unknown;
-  return std::clamp(p95, pool_.hedges_elsewhere(id) ? hedge_after_min : hedge_at_home_min,
-                    lost_after);
-}
-
-void Exchanges::hedge_late_ones() {
-  bool found = true;
-  while (std::exchange(found, false)) {
-    Exchange* late = nullptr;
-    lateness_.for_each_front([&](std::uint32_t upstream, Exchange& oldest) {
-      if (now_ - oldest.asked >= patience_with(upstream)) late = &oldest;
-    });
-    if (late == nullptr) break;
-    found = true;
-    lateness_.remove(*late);
-    lateness_.add_late(*late);
-    hedge(*late);
-  }
-}
-
-// Whoever is waiting for a connection anyway is not late because of an upstream.
-void Exchanges::hedge(Exchange& exchange) {
-  const bool may = pool_.hedge_percent() > 0 && exchange.sends < sends_max &&
-                   exchange.has(Attempt::State::active) && !exchange.bad_answer &&
-                   !exchange.cancelled;
-  // One that was sent again, its connection having died, is not late yet.
-  if (!may || now_ - exchange.last_sent < patience_with(exchange.tried().front().upstream)) return;
-  Connection* another = pool_.pick_for_late(exchange);
-  if (another == nullptr) return;
-  if (hedge_budget_.take()) {
-    send(exchange, *another, Pool::Sending::hedge);
-  } else {
-    ++hedges_denied_;
-  }
-}
-
-// The answer may come yet.
-void Exchanges::take_for_lost(Exchange& exchange) {
-  for (Attempt& attempt : exchange.tried()) {
-    if (attempt.state == Attempt::State::active) attempt.state = Attempt::State::suspect;
-  }
-  ask_again(exchange);
-}
-
-// Nothing has come for so long that it was lost somewhere.
-void Exchanges::ask_lost_ones_again() {
-  while (Exchange* exchange = lateness_.next_lost()) {
-    if (now_ < exchange->lost_at) return;
-    lateness_.remove(*exchange);
-    lateness_.add_lost(*exchange, now_);
-    take_for_lost(*exchange);
   }
 }
 
@@ -294,15 +242,71 @@ void Exchanges::on_deadline() {
   hedge_late_ones();
   ask_lost_ones_again();
   while (!by_age_.empty() && by_age_.front()->deadline <= now_) {
-    Exchange& exchange = *by_age_.front();
-    const bool asked_in_time = exchange.sends > 0 && !exchange.cancelled;
-    give_up(exchange, asked_in_time ? unanswered : unreachable);
+    expire(*by_age_.front());
   }
   on_change();
 }
 
 void Exchanges::give_up_all() {
   while (Exchange* exchange = by_age_.front()) give_up(*exchange, unanswered);
+}
+
+// --- several exchanges of one question ----------------------------------------------------------
+
+// It waits for what the other one was sent for.
+void Exchanges::follow(Exchange& exchange, Exchange& leader) {
+  exchange.leader = leader.id;
+  leader.followers.push_back(exchange.id);
+  if (!std::exchange(leader.cancelled, false)) return;
+  ask_again(leader);
+}
+
+// The first that follows it takes over what was sent, as the server still owes an answer to it, and
+// those behind. Null if there is nobody.
+Exchange* Exchanges::hand_over(Exchange& from) {
+  const std::vector<ExchangeId> followers = std::move(from.followers);
+  Exchange* heir = nullptr;
+  for (const ExchangeId id : followers) {
+    Exchange* follower = exchanges_.find(id);
+    if (follower == nullptr) continue;
+    if (heir == nullptr) {
+      heir = follower;
+      heir->leader = {};
+    } else {
+      follower->leader = heir->id;
+      heir->followers.push_back(id);
+    }
+  }
+  if (heir == nullptr) return nullptr;
+  heir->attempts = from.attempts;
+  heir->sends = std::exchange(from.sends, std::uint8_t{0});
+  heir->without_edns_for = from.without_edns_for;
+  heir->answered_badly_by = from.answered_badly_by;
+  if (from.bad_answer) heir->bad_answer = std::make_unique<Answer>(*from.bad_answer);
+  heir->hedged = from.hedged;
+  heir->asked = from.asked;
+  heir->last_sent = from.last_sent;
+  heir->counted_since = from.counted_since;
+  for (const Attempt& attempt : heir->tried()) {
+    if (attempt.state != Attempt::State::over) pool_.reassign(attempt.id, heir->id);
+  }
+  lateness_.remove(from);
+  if (heir->sends > 0) lateness_.add_lost(*heir, now_);
+  stop_waiting(from);
+  ask_again(*heir);
+  return heir;
+}
+
+// Its time is over; others of its question may have some left.
+void Exchanges::expire(Exchange& exchange) {
+  const Exchange* leader = exchange.leader ? exchanges_.find(exchange.leader) : nullptr;
+  const bool sent = exchange.sends > 0 || (leader != nullptr && leader->sends > 0);
+  const bool asked_in_time = sent && !exchange.cancelled;
+  // A whole timeout's worth of sends has come to nothing.
+  const bool failed = now_ - exchange.counted_since >= timeout_;
+  Exchange* heir = hand_over(exchange);
+  if (heir != nullptr && failed) heir->failed_at = now_;
+  give_up(exchange, asked_in_time ? unanswered : unreachable);
 }
 
 void Exchanges::give_up(Exchange& exchange, const ExchangeFailure& failure) {
@@ -313,15 +317,28 @@ void Exchanges::give_up(Exchange& exchange, const ExchangeFailure& failure) {
   }
   const std::uint64_t token = exchange.token;
   const Question question = exchange.question;
+  const std::vector<ExchangeId> followers = std::move(exchange.followers);
   retire(exchange);
   events_->on_failure(token, question, failure);
+  for (const ExchangeId id : followers) {
+    if (Exchange* follower = exchanges_.find(id)) give_up(*follower, failure);
+  }
 }
 
 void Exchanges::finish(Exchange& exchange, Answer& answer) {
   const std::uint64_t token = exchange.token;
   const Question question = exchange.question;
+  const std::vector<ExchangeId> followers = std::move(exchange.followers);
   retire(exchange);
+  if (followers.empty()) return events_->on_answer(token, question, answer);
+  const Answer said = answer;  // whoever gets it may change it
   events_->on_answer(token, question, answer);
+  for (const ExchangeId id : followers) {
+    Exchange* follower = exchanges_.find(id);
+    if (follower == nullptr) continue;
+    Answer copy = said;
+    finish(*follower, copy);
+  }
 }
 
 void Exchanges::retire(Exchange& exchange) {

@@ -56,8 +56,9 @@ class Exchanges final : public PoolEvents {
   void set_timeout(Duration timeout);
   Duration timeout() const { return timeout_; }
 
-  // token: handed back with the result.
-  ExchangeId start(const Question& question, std::uint64_t token);
+  // token: handed back with the result. behind: one of the same question, if one is in progress:
+  // what was sent for it is not sent again for this one, and its answer is this one's, too.
+  ExchangeId start(const Question& question, std::uint64_t token, ExchangeId behind = {});
   // Nobody waits for its result any more: nothing more is sent for it. True if it has ended,
   // without a result event. What has been asked goes on while it may be answered: its place on the
   // connection stays taken anyway, and abandoning what a healthy server was about to answer would
@@ -114,9 +115,13 @@ class Exchanges final : public PoolEvents {
   void ask_lost_ones_again();
   void take_for_lost(Exchange& exchange);
   bool owed(const Exchange& exchange) const;
+  Duration lost_after_at(std::uint32_t upstream) const;
   Duration patience_with(std::uint32_t upstream) const;
   void ask_again(Exchange& exchange);
   void end_soon(Exchange& exchange);
+  void follow(Exchange& exchange, Exchange& leader);
+  Exchange* hand_over(Exchange& exchange);
+  void expire(Exchange& exchange);
   void serve_waiting();
   bool serve(Exchange& exchange);
   void stop_waiting(Exchange& exchange);
@@ -124,6 +129,7 @@ class Exchanges final : public PoolEvents {
                   std::span<const std::uint8_t> message);
   void ask_without_edns(Exchange& exchange, Attempt& attempt);
   bool ask_elsewhere_instead(Exchange& exchange, std::uint32_t upstream);
+  void note_slow(Connection& connection, const Exchange& exchange, const Attempt& answered);
   void give_up(Exchange& exchange, const ExchangeFailure& failure);
   void finish(Exchange& exchange, Answer& answer);
   void retire(Exchange& exchange);

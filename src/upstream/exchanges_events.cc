@@ -30,8 +30,7 @@ void Exchanges::on_lost(Connection& connection, ExchangeId id, bool excused) {
   if (exchange == nullptr) return;
   exchange->for_each_on(connection.id(), [excused](Attempt& attempt) {
     attempt.state = Attempt::State::over;
-    attempt.torn = excused;
-    if (excused) attempt.charged = false;
+    attempt.excused = excused;
   });
   ask_again(*exchange);
 }
@@ -39,12 +38,8 @@ void Exchanges::on_lost(Connection& connection, ExchangeId id, bool excused) {
 void Exchanges::on_suspect(Connection& connection, ExchangeId id) {
   Exchange* exchange = exchanges_.find(id);
   if (exchange == nullptr) return;
-  const bool of_use = connection.answered() > 0;
-  exchange->for_each_on(connection.id(), [of_use](Attempt& attempt) {
-    attempt.state = Attempt::State::suspect;
-    attempt.torn = of_use;
-    if (of_use) attempt.charged = false;
-  });
+  exchange->for_each_on(connection.id(),
+                        [](Attempt& attempt) { attempt.state = Attempt::State::suspect; });
   ask_again(*exchange);
 }
 
@@ -74,7 +69,6 @@ void Exchanges::on_response(Connection& connection, const Pipeline::Match& match
   attempt->state = mismatched ? Attempt::State::suspect : Attempt::State::over;
   attempt->wrong = mismatched;
   if (mismatched) {
-    attempt->charged = false;  // it works, if badly
     ask_again(exchange);
     return;
   }
@@ -84,10 +78,11 @@ void Exchanges::on_response(Connection& connection, const Pipeline::Match& match
   }
   if (!rewrite_response(message, exchange.question, answer_)) {
     pool_.note_malformed(connection);
-    attempt->charged = false;
+    attempt->wrong = true;
     ask_again(exchange);
     return;
   }
+  note_slow(connection, exchange, *attempt);
   if (answer_.keepalive) connection.on_keepalive(*answer_.keepalive);
   if (answer_.rcode == rcode::formerr && !answer_.edns && attempt->edns) {
     ask_without_edns(exchange, *attempt);
@@ -103,6 +98,18 @@ void Exchanges::on_response(Connection& connection, const Pipeline::Match& match
     pool_.note_bad_outcome(exchange.answered_badly_by);
   }
   finish(exchange, answer_);
+}
+
+// A server that answers the first of several copies, the later ones having been out for half of the
+// time, is not reached any better by another connection.
+void Exchanges::note_slow(Connection& connection, const Exchange& exchange,
+                          const Attempt& answered) {
+  const Duration latency = now_ - answered.sent;
+  for (const Attempt& other : exchange.tried()) {
+    const bool again = other.upstream == answered.upstream && other.sent > answered.sent &&
+                       other.id.connection != answered.id.connection;
+    if (again && now_ - other.sent >= latency / 2) return pool_.note_slow(connection, latency);
+  }
 }
 
 // A failure that repeats no question says nothing of the question: whoever else can be asked is
@@ -122,10 +129,10 @@ void Exchanges::on_refusal(Connection& connection, Exchange& exchange, Attempt& 
   ask_again(exchange);
 }
 
-// The server knows no EDNS (RFC 6891 §7); that costs the query nothing.
+// The server knows no EDNS (RFC 6891 §7), and heard.
 void Exchanges::ask_without_edns(Exchange& exchange, Attempt& attempt) {
   exchange.without_edns_for = attempt.upstream;
-  attempt.charged = false;
+  attempt.excused = true;
   ask_again(exchange);
 }
 

@@ -61,7 +61,8 @@ Duration LatencyEstimate::suspicion_after(Duration round_trip, unsigned silences
                              ? std::max(suspicion_factor * round_trip, suspicion_without_samples)
                              : std::clamp(suspicion_factor * p95_, suspicion_min, suspicion_max);
   constexpr unsigned doublings_max = 4;  // from the least to the most
-  return std::min(first * (1 << std::min(silences, doublings_max)), suspicion_max);
+  const Duration after = std::min(first * (1 << std::min(silences, doublings_max)), suspicion_max);
+  return std::max(after, patience());
 }
 
 void ExpectedLatency::add(Duration latency, Instant now) {

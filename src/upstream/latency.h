@@ -2,6 +2,7 @@
 // from it for suspicion. Test: tests/unit/upstream/latency_test.cc.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +17,9 @@ inline constexpr Duration suspicion_min = std::chrono::milliseconds{80};
 inline constexpr Duration suspicion_max = std::chrono::seconds{1};
 inline constexpr Duration suspicion_without_samples = std::chrono::milliseconds{250};
 inline constexpr int suspicion_factor = 4;
+// An upstream that is slow itself gets half as long again as its p95, up to this: asking it more
+// often makes no answer come sooner.
+inline constexpr Duration patience_max = std::chrono::milliseconds{3'500};
 
 // Samples within this time weigh as much as all before them, however many there are.
 inline constexpr Duration expectation_memory = std::chrono::seconds{1};
@@ -34,6 +38,8 @@ class LatencyEstimate {
 
   // Upper edge of the bucket that holds the 95th percentile; zero without samples.
   Duration p95() const { return p95_; }
+  // How long it must be waited for at least before an answer may count as lost.
+  Duration patience() const { return std::min(p95_ + p95_ / 2, patience_max); }
   // Of another share of the samples, 0 to 1; not for every query.
   Duration quantile(double share) const;
   // round_trip: to the server and back, as far as known; without samples it tells how long to wait.

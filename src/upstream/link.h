@@ -27,7 +27,8 @@ struct EndpointSpec {
 struct LinkClosed {
   FailureKind kind = FailureKind::none;  // none: closed in order by the peer, after the handshake
   std::string reason;                    // for the log, one line
-  bool by_peer = true;                   // false: we closed it
+  bool by_peer = true;                   // false: we closed it …
+  bool path_gone = false;  // … as the host has left the network it was on, or was suspended
 };
 
 struct LinkReady {

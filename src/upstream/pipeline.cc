@@ -121,6 +121,10 @@ bool Pipeline::abandon(PipelineSlotId slot_id) {
   return true;
 }
 
+void Pipeline::reassign(PipelineSlotId slot_id, ExchangeId exchange) {
+  if (Slot* slot = slots_.find(slot_id)) slot->exchange = exchange;
+}
+
 std::vector<ExchangeId> Pipeline::waiting(Instant added_before) {
   std::vector<std::pair<std::uint64_t, ExchangeId>> ordered;
   ordered.reserve(outstanding());

@@ -66,6 +66,9 @@ class Pipeline {
   // False for a slot that is stale or abandoned already.
   bool abandon(PipelineSlotId slot);
 
+  // The exchange that waits for this attempt is another one; harmless for a slot that is stale.
+  void reassign(PipelineSlotId slot, ExchangeId exchange);
+
   // Who still waits for queries added before that time, in the order they were added.
   std::vector<ExchangeId> waiting(Instant added_before = never);
 

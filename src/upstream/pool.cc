@@ -60,13 +60,15 @@ void Pool::rank_group(const Group& group, const Exchange& exchange) {
 
 // on_probation: an endpoint that failed and has not answered since, or answers badly, gets one
 // query at a time, and only if it has to be.
-Connection* Pool::usable_connection(const Upstream& upstream, bool on_probation) const {
+Connection* Pool::usable_connection(const Upstream& upstream, bool on_probation,
+                                    Instant alive_since) const {
   for (const auto& endpoint : upstream.endpoints) {
     if (on_probation && endpoint->health.open()) continue;
     const bool unproven = on_probation && endpoint->known_failing;
     for (const auto& connection : endpoint->connections) {
       const std::size_t room =
           unproven && connection->answered() == 0 ? std::size_t{1} : endpoint->in_flight_max;
+      if (connection->last_heard() < alive_since) continue;
       if (connection->usable(room)) return connection.get();
     }
   }
@@ -86,26 +88,25 @@ bool Pool::may_ask_group(const Group& group, const Exchange& exchange) const {
 // The first upstream in rank that has a connection, or will soon. Where any will do, a later one
 // with a connection is better than an earlier one to wait for; where the order is what was asked
 // for, it is not.
-Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::size_t waiting,
-                           bool last_resort) {
+Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::size_t waiting) {
   const bool any_will_do = takes_any(group);
   rank_group(group, exchange);
   Offer offer;
   for (const Candidate& candidate : ranked_) {
     Upstream& upstream = *upstreams_[candidate.place];
-    if (!exchange.may_ask(upstream.id, upstream.last_answer)) {
+    if (!exchange.may_ask(upstream.id)) {
       offer.constrained = true;
       continue;
     }
     offer.may_ask_any = true;
-    if (!last_resort && exchange.sends_to(upstream.id) >= sends_per_upstream_max) {
-      offer.constrained = true;
-      continue;
-    }
     offer.opening = offer.opening || (!candidate.avoided && upstream.opening());
-    offer.proven = usable_connection(upstream, true);
+    const Instant alive_since = exchange.alive_since(upstream.id);
+    offer.constrained = offer.constrained || alive_since != Instant{};
+    offer.proven = usable_connection(upstream, true, alive_since);
     if (offer.proven != nullptr) return offer;
-    if (offer.unproven == nullptr) offer.unproven = usable_connection(upstream, false);
+    if (offer.unproven == nullptr) {
+      offer.unproven = usable_connection(upstream, false, alive_since);
+    }
     if (offer.soon || (offer.unproven != nullptr && !any_will_do)) continue;
     offer.soon = expect_soon(upstream, waiting);
     if (offer.soon && !any_will_do) return offer;
@@ -113,19 +114,14 @@ Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::si
   return offer;
 }
 
-// Whoever was asked so often without a usable answer is asked again only when nobody else is left.
 Pool::Pick Pool::pick(const Exchange& exchange, bool fresh, std::size_t waiting) {
   last_query_ = now_;
-  const Pick pick = pick_from_groups(exchange, waiting, false);
-  if (pick.verdict == Pick::Verdict::use || pick.hopeful) return pick;
-  const bool asked_often = exchange.sends >= sends_per_upstream_max;
-  const bool soon_again = now_ - exchange.last_sent < last_resort_interval;
-  const Pick last = asked_often && !soon_again ? pick_from_groups(exchange, waiting, true) : pick;
-  if (last.verdict == Pick::Verdict::wait) try_failing(exchange, fresh);
-  return last;
+  const Pick pick = pick_from_groups(exchange, waiting);
+  if (pick.verdict == Pick::Verdict::wait && !pick.hopeful) try_failing(exchange, fresh);
+  return pick;
 }
 
-Pool::Pick Pool::pick_from_groups(const Exchange& exchange, std::size_t waiting, bool last_resort) {
+Pool::Pick Pool::pick_from_groups(const Exchange& exchange, std::size_t waiting) {
   bool constrained = false;
   bool may_ask_any = upstreams_.empty();
   bool opening = false;
@@ -135,7 +131,7 @@ Pool::Pick Pool::pick_from_groups(const Exchange& exchange, std::size_t waiting,
       constrained = true;
       continue;
     }
-    const Offer offer = offer_of(group, exchange, waiting, last_resort);
+    const Offer offer = offer_of(group, exchange, waiting);
     constrained = constrained || offer.constrained;
     may_ask_any = may_ask_any || offer.may_ask_any;
     if (offer.proven != nullptr) return {Pick::Verdict::use, offer.proven};
@@ -166,13 +162,15 @@ Connection* Pool::pick_another(const Exchange& exchange) {
 Connection* Pool::pick_for_late(const Exchange& exchange) {
   const Attempt& first = exchange.tried().front();
   if (hedges_elsewhere(first.upstream)) return pick_another(exchange);
+  if (!exchange.may_ask(first.upstream)) return nullptr;
   const Connection* silent = find(first.id.connection);
   if (silent == nullptr || !silent->silent_since(exchange.asked)) return nullptr;
   // A slow answer among others is the question's fault; silence may be the path's.
   Endpoint& endpoint = silent->endpoint();
   if (endpoint.upstream == &departed_) return nullptr;
   for (const auto& connection : endpoint.connections) {
-    const bool other = connection.get() != silent && !connection->silent_since(exchange.asked);
+    const bool other = connection.get() != silent && !connection->silent_since(exchange.asked) &&
+                       connection->last_heard() >= exchange.alive_since(first.upstream);
     if (other && connection->usable(endpoint.in_flight_max)) return connection.get();
   }
   const Upstream& upstream = *endpoint.upstream;
@@ -232,7 +230,7 @@ bool Pool::expect_soon(Upstream& upstream, std::size_t waiting) {
 // Nobody has a connection or will soon: whoever failed may be back.
 void Pool::try_failing(const Exchange& exchange, bool fresh) {
   for (const auto& upstream : upstreams_) {
-    if (!exchange.may_ask(upstream->id, upstream->last_answer)) continue;
+    if (!exchange.may_ask(upstream->id)) continue;
     for (const auto& endpoint : upstream->endpoints) {
       if (upstream->connection_count() >= connections_per_upstream_max) break;
       if (endpoint->opening() || !endpoint->backoff->snapshot().failing()) continue;
@@ -317,6 +315,12 @@ void Pool::abandon(const AttemptId& attempt) {
   if (!connection->abandon(attempt.slot)) return;
   counters_.abandoned.add();
   ++upstream.totals.abandoned;
+}
+
+void Pool::reassign(const AttemptId& attempt, ExchangeId exchange) {
+  if (Connection* connection = find(attempt.connection)) {
+    connection->reassign(attempt.slot, exchange);
+  }
 }
 
 void Pool::count_sent(Connection& connection, Sending sending) {

@@ -57,7 +57,7 @@ class PoolEvents {
  public:
   virtual void on_response(Connection& connection, const Pipeline::Match& match,
                            std::span<const std::uint8_t> message) = 0;
-  // The connection died; excused: it was of use before that, or it was us who closed it.
+  // The connection died; excused: it was of use before that, or its path had gone.
   virtual void on_lost(Connection& connection, ExchangeId exchange, bool excused) = 0;
   // The connection is silent, or the answer was among what came garbled: ask elsewhere, but an
   // answer from it would still do.
@@ -137,12 +137,17 @@ class Pool final : public ConnectionEvents {
     return connection.send(exchange, question, shape, anew, random_);
   }
   void abandon(const AttemptId& attempt);
+  // What comes for this attempt is for another exchange from now on.
+  void reassign(const AttemptId& attempt, ExchangeId exchange);
   // Why a query was sent.
   enum class Sending : std::uint8_t { first, again, hedge };
   void count_sent(Connection& connection, Sending sending);
   // What this upstream said was bad; for a failure, another one knew better.
   void note_bad_outcome(std::uint32_t upstream);
   void note_malformed(Connection& connection);
+  // An answer that took so long although its question was asked again meanwhile: not the path is
+  // slow but the server.
+  void note_slow(Connection& connection, Duration latency);
   // The server turns us away, whatever is asked.
   void note_refusal(Connection& connection, std::uint16_t rcode);
   // Asks upstreams that selection passes over something of our own, as many as take() says.
@@ -207,11 +212,11 @@ class Pool final : public ConnectionEvents {
     bool may_ask_any = false;
   };
   void rank_group(const Group& group, const Exchange& exchange);
-  Offer offer_of(const Group& group, const Exchange& exchange, std::size_t waiting,
-                 bool last_resort);
-  Pick pick_from_groups(const Exchange& exchange, std::size_t waiting, bool last_resort);
+  Offer offer_of(const Group& group, const Exchange& exchange, std::size_t waiting);
+  Pick pick_from_groups(const Exchange& exchange, std::size_t waiting);
   bool may_ask_group(const Group& group, const Exchange& exchange) const;
-  Connection* usable_connection(const Upstream& upstream, bool on_probation) const;
+  Connection* usable_connection(const Upstream& upstream, bool on_probation,
+                                Instant alive_since = {}) const;
   bool expect_soon(Upstream& upstream, std::size_t waiting);
   void try_failing(const Exchange& exchange, bool fresh);
   bool young(const Connection& connection) const;

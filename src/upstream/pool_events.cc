@@ -174,6 +174,10 @@ void Pool::note_malformed(Connection& connection) {
   note_bad(connection.endpoint());
 }
 
+void Pool::note_slow(Connection& connection, Duration latency) {
+  connection.endpoint().upstream->latency.add(latency);
+}
+
 void Pool::note_refusal(Connection& connection, std::uint16_t rcode) {
   note_bad(connection.endpoint());
   report(UpstreamEvent::Kind::refused, connection.endpoint(), name_of_failure(rcode));
@@ -248,8 +252,8 @@ void Pool::on_closed(Connection& connection, const LinkClosed& closed) {
   }
   learn_from_end(connection, closed, lost.size());
   something_closed_ = true;
-  // What we closed ourselves, the network having changed, say, is no fault of the server's.
-  const bool excused = useful || (!closed.by_peer && closed.kind == FailureKind::none);
+  // What we closed as it was silent for too long may have been heard all the same.
+  const bool excused = closed.path_gone || (useful && closed.by_peer);
   for (const ExchangeId exchange : lost) events_->on_lost(connection, exchange, excused);
   const bool in_order = closed.kind == FailureKind::none && lost.empty();
   const bool worked = useful || (connection.never_asked() && !turned_away);

@@ -209,7 +209,7 @@ void Pool::forget_path(Endpoint& endpoint) {
 void Pool::retire_connections(Endpoint& endpoint) {
   const std::size_t count = endpoint.connections.size();  // what closes may be opened anew behind
   for (std::size_t at = 0; at < count; ++at) {
-    endpoint.connections[at]->close();
+    endpoint.connections[at]->leave_path();
   }
 }
 

@@ -20,6 +20,8 @@ constexpr Duration timeout_slack = milliseconds{20};
 constexpr std::size_t opened_per_second_max = 30;
 constexpr std::size_t opened_per_ten_seconds_max = 150;
 constexpr unsigned turns_per_millisecond_max = 50;
+// So soon after a change or a sleep connections that have lost their path are closed.
+constexpr Duration path_change_noticed = milliseconds{100};
 constexpr std::uint32_t stale_ttl_max = 30;  // RFC 8767 §4
 
 Duration in_seconds(std::uint32_t ttl) {
@@ -61,9 +63,9 @@ void Checker::fail(const char* invariant, const std::string& text) {
 
 // --- the network's side -------------------------------------------------------------------------
 
-void Checker::on_open(std::uint64_t flow, unsigned endpoint) {
+void Checker::on_open(std::uint64_t flow, unsigned endpoint, unsigned worker) {
   ++tally_.connections;
-  flows_[flow] = {.endpoint = endpoint};
+  flows_[flow] = {.endpoint = endpoint, .worker = worker};
   if (!configured_.contains(endpoint)) {
     fail("leak",
          "a connection to endpoint " + std::to_string(endpoint) + ", which is not configured");
@@ -100,6 +102,7 @@ void Checker::on_flow_ended(std::uint64_t id, bool by_us) {
   Flow& flow = flows_.at(id);
   flow.ended = true;
   flow.ended_by_us = by_us;
+  flow.path_gone = by_us && now_ - path_changed_ < path_change_noticed;
   if (flow.heard > 0) fulfilled_[flow.endpoint].push_back(now_);
 }
 
@@ -112,24 +115,63 @@ void Checker::on_sent(std::uint64_t flow, const Message& query) {
     return;
   }
   Known& known = found->second;
-  const unsigned upstream = settings_.upstream_of(flows_.at(flow).endpoint);
-  // What is asked once is one exchange; of others one cannot tell where one ends.
-  if (known.asked == 1) check_send_budget(known, upstream);
-  known.sends.push_back({flow, upstream, now_});
+  if (known.sends.size() >= sends_max && known.asked == 1) {
+    fail("budget", "a query was sent once too often in all");
+  }
+  if (known.asked > 1) settle(found->first, known);
+  check_send_budget(known, flows_.at(flow));
+  known.sends.push_back({flow, settings_.upstream_of(flows_.at(flow).endpoint), now_});
 }
 
-void Checker::check_send_budget(const Known& known, unsigned upstream) {
-  std::size_t charged = 0;
-  for (const Send& send : known.sends) {
-    // What a connection loses on which something came, even wrongly, is not held against it, nor
-    // what we closed ourselves, nor what was before the upstream answered.
-    const Flow& flow = flows_.at(send.flow);
-    const bool counts = !flow.spoke && !flow.ended_by_us && send.at >= answered_at_[upstream];
-    if (send.upstream == upstream && counts) ++charged;
+// Only those sends are excused whose connection died, or whose path had gone.
+bool Checker::excused(const Send& send) const {
+  const Flow& flow = flows_.at(send.flow);
+  return flow.ended && (!flow.ended_by_us || flow.path_gone);
+}
+
+void Checker::on_wrong(std::uint64_t flow, const Message& query) {
+  const auto found = known_.find({lower_case(query.name), query.type});
+  if (found == known_.end()) return;
+  std::vector<Send>& sends = found->second.sends;
+  const auto send = std::find_if(sends.begin(), sends.end(), [flow](const Send& one) {
+    return one.flow == flow && !one.wrong;
+  });
+  if (send != sends.end()) send->wrong = true;
+}
+
+void Checker::on_formerr(std::uint64_t flow, Known& known) {
+  const auto send = std::find_if(known.sends.begin(), known.sends.end(), [flow](const Send& one) {
+    return one.flow == flow && !one.formerr && !one.wrong;
+  });
+  if (send != known.sends.end()) send->formerr = true;
+}
+
+// An exchange that began when somebody asked has ended a timeout later: by itself if its client has
+// gone, or got what was known before. For those that wait it ends with a failure, see
+// on_response().
+void Checker::settle(const Key& key, Known& known) {
+  for (const Asked& asked : asked_) {
+    if (asked.query.type != key.second || lower_case(asked.query.name) != key.first) continue;
+    const Instant ends = asked.at + milliseconds{settings_.timeout};
+    if (ends <= now_) known.settled = std::max(known.settled, ends);
   }
-  if (known.sends.size() >= sends_max) fail("budget", "a query was sent once too often in all");
-  if (charged >= sends_per_upstream_max) {
-    fail("budget", "a query was sent once too often to upstream " + std::to_string(upstream));
+}
+
+// However many clients ask, and however often: until an exchange of this question has failed (RFC
+// 9520 §3.1), each worker sends it to an upstream three times at most.
+void Checker::check_send_budget(const Known& known, const Flow& flow) {
+  if (asked_anew_ != Instant{} && now_ - asked_anew_ < milliseconds{settings_.timeout}) return;
+  const unsigned upstream = settings_.upstream_of(flow.endpoint);
+  std::size_t counted = 0;
+  std::size_t wrong = 0;
+  for (const Send& send : known.sends) {
+    const bool others = send.upstream != upstream || flows_.at(send.flow).worker != flow.worker;
+    // What failed began something new for whoever asked again, once it was not held any more.
+    const bool over = send.at < known.settled || (send.failed && known.asked > 1);
+    if (!others && !over && !send.formerr && !excused(send)) ++(send.wrong ? wrong : counted);
+  }
+  if (counted + wrong >= sends_per_upstream_max + std::min(wrong, wrong_excused_max)) {
+    fail("budget", "a question was sent once too often to upstream " + std::to_string(upstream));
   }
 }
 
@@ -137,9 +179,10 @@ void Checker::on_heard(std::uint64_t id, const Message& query, const Message* an
                        std::uint16_t rcode) {
   Flow& flow = flows_.at(id);
   ++flow.heard;
-  answered_at_[settings_.upstream_of(flow.endpoint)] = now_;
   if (query.name.size() == 1) return;
   Known& known = known_[{lower_case(query.name), query.type}];
+  for (Send& send : known.sends) send.failed = send.failed || send.flow == id;
+  if (rcode == rcode::formerr) on_formerr(id, known);
   if (rcode == rcode::servfail || rcode == rcode::refused) {
     known.refused_by.insert(settings_.upstream_of(flow.endpoint));
   }
@@ -148,6 +191,7 @@ void Checker::on_heard(std::uint64_t id, const Message& query, const Message* an
     return;
   }
   known.heard = true;
+  known.settled = now_;
   const TtlBounds bounds = ttl_bounds(*answer);
   known.lowest_expiry = std::max(known.lowest_expiry, now_ + in_seconds(bounds.lowest));
   known.highest_expiry = std::max(known.highest_expiry, now_ + in_seconds(bounds.highest));
@@ -256,7 +300,8 @@ void Checker::check_ttls(const Asked& asked, const Message& response) {
 
 void Checker::check_failure(const Asked& asked, const Message& response) {
   ++tally_.failed;
-  const Known& known = known_[{lower_case(asked.query.name), asked.query.type}];
+  Known& known = known_[{lower_case(asked.query.name), asked.query.type}];
+  known.settled = now_;
   if (response.rcode() == rcode::refused && known.refused_by.empty()) {
     fail("right", "REFUSED, which nobody said, to " + text_of(asked.query));
   }

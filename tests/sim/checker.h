@@ -48,12 +48,20 @@ class Checker {
   // From now on every query succeeds: the last fault has been over for long enough.
   void on_healed() { healed_ = true; }
 
+  // From now on sotto knows that connections have lost their path.
+  void on_path_change() { path_changed_ = now_; }
+  // What was asked before is asked anew, as an operator wants it: of upstreams that are configured
+  // again, or past a cache that is flushed.
+  void on_asked_anew() { asked_anew_ = now_; }
+
   // The network's side. flow: a connection's number, never used twice.
-  void on_open(std::uint64_t flow, unsigned endpoint);
+  void on_open(std::uint64_t flow, unsigned endpoint, unsigned worker);
   void on_flow_ended(std::uint64_t flow, bool by_us);
   void on_sent(std::uint64_t flow, const Message& query);
   // Whatever came, right or wrong.
   void on_message(std::uint64_t flow) { flows_.at(flow).spoke = true; }
+  // Something else came under the ID of this query, or its answer under another one.
+  void on_wrong(std::uint64_t flow, const Message& query);
   // answer: null if the server said nothing but this RCODE.
   void on_heard(std::uint64_t flow, const Message& query, const Message* answer,
                 std::uint16_t rcode);
@@ -79,15 +87,20 @@ class Checker {
   };
   struct Flow {
     unsigned endpoint = 0;
+    unsigned worker = 0;
     bool spoke = false;  // something came
     unsigned heard = 0;  // right answers
     bool ended = false;
     bool ended_by_us = false;
+    bool path_gone = false;
   };
   struct Send {
     std::uint64_t flow;
     unsigned upstream;
     Instant at;
+    bool failed = false;   // the upstream answered that it failed
+    bool wrong = false;    // … or answered wrongly
+    bool formerr = false;  // … or that it does not know EDNS
   };
   // What is known of a question: lower-case name and type.
   using Key = std::pair<Octets, std::uint16_t>;
@@ -96,11 +109,16 @@ class Checker {
     std::vector<Send> sends;
     std::set<unsigned> refused_by;  // upstreams that said SERVFAIL or REFUSED
     bool heard = false;
+    // Whatever was sent before this belongs to an exchange that has ended since.
+    Instant settled{};
     Instant lowest_expiry{}, highest_expiry{};  // of what sotto heard so far
   };
 
   Duration awake() const { return now_.time_since_epoch() - slept_; }
-  void check_send_budget(const Known& known, unsigned upstream);
+  void check_send_budget(const Known& known, const Flow& flow);
+  void settle(const Key& key, Known& known);
+  void on_formerr(std::uint64_t flow, Known& known);
+  bool excused(const Send& send) const;
   void check_open_budget(unsigned endpoint);
   void check_answer(const Asked& asked, const Message& response);
   void check_ttls(const Asked& asked, const Message& response);
@@ -118,7 +136,8 @@ class Checker {
   std::size_t oldest_unanswered_ = 0;
   std::map<Key, Known> known_;
   std::set<unsigned> configured_;
-  std::map<unsigned, Instant> answered_at_;  // when an upstream last answered anything rightly
+  Instant path_changed_{};
+  Instant asked_anew_{};
   std::map<std::uint64_t, Flow> flows_;
   std::map<unsigned, std::deque<Instant>> opened_;     // by endpoint, of the last ten seconds
   std::map<unsigned, std::deque<Instant>> fulfilled_;  // … when one ended that had been of use

@@ -192,7 +192,9 @@ class Generator {
           add_host_fault(Fault::pause, at, between(5, 300), 0);
           break;
         case 2:
-          add_host_fault(Fault::network_change, at, 0, between(0, 1));
+          // Three sends to the only upstream may be under way on what is gone: it must be noticed.
+          add_host_fault(Fault::network_change, at, 0,
+                         between(0, 1) * (settings.upstreams.size() > 1 ? 1U : 0U));
           break;
         case 3:
           add_host_fault(Fault::reload, at, 0,

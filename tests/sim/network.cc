@@ -83,7 +83,7 @@ std::unique_ptr<Link> Network::open(unsigned worker, const EndpointSpec& endpoin
                                     LinkEvents& events) {
   const std::uint64_t id = next_id_++;
   const unsigned number = endpoint.identity.endpoint.port - unsigned{first_port};
-  checker_.on_open(id, number);
+  checker_.on_open(id, number, worker);
   auto flow = std::make_unique<Flow>();
   flow->endpoint = number;
   flow->worker = worker;
@@ -305,15 +305,22 @@ void Network::deliver_down(std::uint64_t id, Flow& flow, const Octets& octets) {
     if (octets_heard->size() < header_octets) continue;
     const std::uint16_t answer_id = load16(octets_heard->data());
     const auto asked = flow.unanswered.find(answer_id);
-    if (asked == flow.unanswered.end()) continue;
-    const auto query = read_message(asked->second);
     const auto answer = read_message(*octets_heard);
+    if (asked == flow.unanswered.end()) {
+      if (answer) checker_.on_wrong(id, *answer);
+      continue;
+    }
+    const auto query = read_message(asked->second);
     const bool right = answer && lower_case(answer->name) == lower_case(query->name) &&
                        answer->type == query->type;
     // A header without a question, which says only that it failed.
     const bool bare =
         octets_heard->size() == header_octets && load16(octets_heard->data() + 4) == 0;
-    if (!right && !bare) continue;
+    if (!right && !bare) {
+      checker_.on_wrong(id, *query);
+      if (answer) checker_.on_wrong(id, *answer);
+      continue;
+    }
     trace_.note("is answered, connection and ID", id, answer_id);
     checker_.on_heard(id, *query, right ? &*answer : nullptr,
                       load16(octets_heard->data() + 2) & flag::rcode_mask);

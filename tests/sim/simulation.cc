@@ -202,14 +202,17 @@ void Simulation::begin(const FaultEntry& entry) {
     case Fault::network_change:
       network_.begin(entry);
       if (entry.amount != 0) break;
+      checker_.on_path_change();
       for (const auto& worker : sotto_.workers) worker->pool.on_network_change();
       awake_ = all_workers;
       break;
     case Fault::reload:
+      checker_.on_asked_anew();
       checker_.on_configured(sotto_.configure(entry.amount));
       awake_ = all_workers;
       break;
     case Fault::flush:
+      checker_.on_asked_anew();
       sotto_.cache.flush();
       break;
     default:
@@ -225,6 +228,7 @@ void Simulation::sleep(Duration time) {
     if (timer.fires != never) timer.fires += time;
   }
   checker_.on_slept(time);
+  checker_.on_path_change();
 }
 
 // Asks for fresh names once the last fault has been over for long enough.

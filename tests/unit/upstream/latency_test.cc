@@ -50,7 +50,10 @@ TEST(LatencyEstimate, SuspicionIsFourTimesTheP95WithinBounds) {
   EXPECT_EQ(middling.suspicion_after(), 4 * middling.p95());
   LatencyEstimate slow;
   slow.add(std::chrono::seconds{20});
-  EXPECT_EQ(slow.suspicion_after(), std::chrono::seconds{1});
+  EXPECT_EQ(slow.suspicion_after(), patience_max);
+  LatencyEstimate rather_slow;
+  rather_slow.add(milliseconds{500});
+  EXPECT_EQ(rather_slow.suspicion_after(), std::chrono::seconds{1});
 }
 
 }  // namespace
