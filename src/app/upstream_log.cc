@@ -51,7 +51,8 @@ void UpstreamLog::on_upstream_event(const UpstreamEvent& event) {
                    {{"upstream", name}, {"address", address}, {"rcode", event.detail}});
       return;
     case UpstreamEvent::Kind::no_edns:
-      log_.warning("upstream.no_edns", "answers only queries without EDNS; asked so for an hour",
+      log_.warning("upstream.no_edns",
+                   "answers FORMERR to EDNS; asked without until a probe succeeds",
                    {{"upstream", name}, {"address", address}});
       return;
   }

@@ -310,6 +310,18 @@ bool TlsEngine::write_records(std::span<const std::uint8_t> plaintext) {
   return true;
 }
 
+void TlsEngine::write_padded(std::span<const std::uint8_t> plaintext, std::size_t padding) {
+  assert(state_ != State::handshaking && "nothing may be written before the peer is verified");
+  if (gnutls_record_can_use_length_hiding(session_) == 0) return write(plaintext);
+  if (state_ == State::failed || close_sent_) return;
+  output_.space(plaintext.size() + padding + record_overhead_octets_max);
+  ssize_t result = GNUTLS_E_INTERRUPTED;
+  while (result == GNUTLS_E_INTERRUPTED) {
+    result = gnutls_record_send2(session_, plaintext.data(), plaintext.size(), padding, 0);
+  }
+  if (result <= 0) fail_with(static_cast<int>(result));
+}
+
 void TlsEngine::close() {
   if (close_sent_ || (state_ != State::ready && state_ != State::closed)) return;
   close_sent_ = true;

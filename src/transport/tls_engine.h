@@ -98,6 +98,9 @@ class TlsEngine {
   // ready or closed: a peer that said close_notify may still be answered (RFC 8446 §6.1). When
   // failed, or after close(), nothing leaves.
   void write(std::span<const std::uint8_t> plaintext, RecordCut cut = whole_record);
+  // The same in one record that looks as if it held padding octets more (RFC 8446 §5.4); before TLS
+  // 1.3 there is nothing to pad with. Both together at most 16 kB.
+  void write_padded(std::span<const std::uint8_t> plaintext, std::size_t padding);
   void close();  // appends close_notify
 
   // Ciphertext to be sent; valid until the next call that produces output. Follow with sent().

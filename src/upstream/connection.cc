@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "dns/wire.h"
+
 namespace sotto {
 
 Connection::Connection(ConnectionId id, Endpoint& endpoint, ConnectionEvents& events,
@@ -32,7 +34,9 @@ PipelineSlotId Connection::send(ExchangeId exchange, const Question& question, Q
     idle_before_ = idle() ? now_ - last_use_ : Duration{0};
   }
   last_use_ = now_;
-  return pipeline_.add(exchange, question, shape, now_, random, output_);
+  const bool bare = !shape.edns && shape.padding_block > 0;
+  if (bare) bare_padding_block_ = shape.padding_block;
+  return pipeline_.add(exchange, question, shape, now_, random, bare ? bare_output_ : output_);
 }
 
 bool Connection::abandon(PipelineSlotId slot) {
@@ -44,11 +48,25 @@ bool Connection::abandon(PipelineSlotId slot) {
 }
 
 void Connection::flush() {
-  if (output_.empty() || state_ == State::closed) return;
+  if (state_ == State::closed || (output_.empty() && bare_output_.empty())) return;
   assert(state_ == State::ready || state_ == State::draining);
-  link_->write(output_);
+  if (!output_.empty()) link_->write(output_);
   output_.clear();
+  flush_bare();
   acknowledge_at_ = never;
+}
+
+// Each as large as it would be with OPT and padding.
+void Connection::flush_bare() {
+  std::span<const std::uint8_t> rest = bare_output_;
+  while (!rest.empty()) {
+    const std::size_t octets = load16(rest.data());
+    const std::size_t beyond = octets % bare_padding_block_;
+    const std::size_t padding = beyond == 0 ? 0 : bare_padding_block_ - beyond;
+    link_->write_padded(rest.first(stream_length_octets + octets), padding);
+    rest = rest.subspan(stream_length_octets + octets);
+  }
+  bare_output_.clear();
 }
 
 void Connection::on_keepalive(std::uint16_t timeout) {
@@ -84,7 +102,7 @@ void Connection::close_if_done() {
 
 void Connection::close() {
   if (state_ == State::closed) return;
-  if (!output_.empty()) flush();
+  flush();
   close_by_us({.kind = FailureKind::none, .reason = {}, .by_peer = false});
 }
 

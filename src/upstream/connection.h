@@ -162,6 +162,7 @@ class Connection final : public LinkEvents {
  private:
   Instant next_decision(Duration suspicion_after) const;
   void receive(std::span<const std::uint8_t> message);
+  void flush_bare();
   void close_if_done();
   void fail(FailureKind kind, const char* reason);
   void close_by_us(const LinkClosed& closed);
@@ -188,6 +189,9 @@ class Connection final : public LinkEvents {
   Pipeline pipeline_;
   StreamFramer framer_;
   std::vector<std::uint8_t> output_;
+  // Queries without OPT, which cannot pad themselves; their records do.
+  std::vector<std::uint8_t> bare_output_;
+  std::size_t bare_padding_block_ = 0;
   Instant acknowledge_at_ = never;  // octets came, others are awaited, nothing left since
 
   Instant began_;

@@ -116,7 +116,7 @@ void Exchanges::send(Exchange& exchange, Connection& connection, Pool::Sending s
   assert(exchange.sends < sends_max);
   const Upstream& upstream = *connection.endpoint().upstream;
   QueryShape shape;
-  shape.edns = exchange.without_edns_for != upstream.id && now_ >= upstream.without_edns_until;
+  shape.edns = exchange.without_edns_for != upstream.id && connection.endpoint().edns.asked_with();
   shape.padding_block = upstream.spec.padding ? query_padding_block : 0;
   const bool anew = sending == Pool::Sending::first;
   pool_.count_sent(connection, sending);

@@ -92,8 +92,12 @@ void Exchanges::on_response(Connection& connection, const Pipeline::Match& match
     ask_again(exchange);
     return;
   }
-  if (exchange.without_edns_for == upstream && answer_.rcode != rcode::formerr)
+  if (answer_.edns) {
+    pool_.note_edns(connection);
+  } else if (!attempt->edns && exchange.without_edns_for == upstream &&
+             answer_.rcode != rcode::formerr) {
     pool_.note_no_edns(connection);
+  }
   if (exchange.answered_badly_by != 0 && !answer_.is_failure()) {
     pool_.note_bad_outcome(exchange.answered_badly_by);
   }

@@ -61,6 +61,11 @@ class Link {
   // possible; keeps what the socket does not take. Only between on_link_ready() and
   // on_link_closed().
   virtual void write(std::span<const std::uint8_t> plaintext) = 0;
+  // The same in a record of its own, which looks as if it held so many octets more, where TLS can
+  // do that (1.3).
+  virtual void write_padded(std::span<const std::uint8_t> plaintext, std::size_t /*padding*/) {
+    write(plaintext);
+  }
   // Tells the server now that its octets came, which otherwise goes with the next write or when the
   // kernel thinks it is time. Only when write() is allowed.
   virtual void acknowledge() = 0;

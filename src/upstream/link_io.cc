@@ -45,6 +45,7 @@ class TlsLink final : public Link {
 
   void begin(const SocketAddress& address, const LocalEnd& local);
   void write(std::span<const std::uint8_t> plaintext) override;
+  void write_padded(std::span<const std::uint8_t> plaintext, std::size_t padding) override;
   void acknowledge() override;
   void close() override;
 
@@ -176,6 +177,12 @@ LinkClosed TlsLink::why_closed() const {
       return {FailureKind::none, "closed by the server"};
   }
   return {};
+}
+
+void TlsLink::write_padded(std::span<const std::uint8_t> plaintext, std::size_t padding) {
+  if (ended_ || deferred_) return;
+  engine_->write_padded(plaintext, padding);
+  send_output();
 }
 
 void TlsLink::write(std::span<const std::uint8_t> plaintext) {

@@ -343,13 +343,6 @@ void Pool::count_sent(Connection& connection, Sending sending) {
   }
 }
 
-void Pool::note_no_edns(Connection& connection) {
-  Upstream& upstream = *connection.endpoint().upstream;
-  if (now_ < upstream.without_edns_until) return;
-  upstream.without_edns_until = now_ + no_edns_memory;
-  report(UpstreamEvent::Kind::no_edns, connection.endpoint());
-}
-
 void Pool::flush() {
   for_each_connection([this](Connection& connection) {
     if (wants_probe(connection)) probe(connection);

@@ -51,7 +51,8 @@ struct UpstreamCounters {
   Counter connections, handshakes, resumed, failed_transport, failed_authentication, suspected;
 };
 
-// What the pool tells the exchanges; of the pool they may only call abandon() and note_no_edns()
+// What the pool tells the exchanges; of the pool they may only call abandon() and what begins with
+// note_
 // from inside.
 class PoolEvents {
  public:
@@ -159,7 +160,8 @@ class Pool final : public ConnectionEvents {
       if (take()) probe(*upstream);
     }
   }
-  // The server behind this connection answers only queries without EDNS.
+  // The server behind this connection has shown OPT, or answers only queries without.
+  void note_edns(Connection& connection) { connection.endpoint().edns.on_opt(); }
   void note_no_edns(Connection& connection);
   // Finds the connection unless it is gone.
   Connection* find(ConnectionId id);
@@ -246,6 +248,7 @@ class Pool final : public ConnectionEvents {
   void make_room(Upstream& upstream);
   void open(Endpoint& endpoint);
   void note_failure(Endpoint& endpoint, FailureCause cause, std::string_view reason);
+  void note_probe_answer(Connection& connection, std::span<const std::uint8_t> message);
   void note_answer(Connection& connection, const Pipeline::Match& match,
                    std::span<const std::uint8_t> message);
   void report(UpstreamEvent::Kind kind, const Endpoint& endpoint, std::string_view detail = {},

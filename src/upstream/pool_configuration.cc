@@ -73,7 +73,6 @@ std::unique_ptr<Upstream> Pool::adopt(UpstreamSpec spec,
     upstream->last_answer = before->last_answer;
     upstream->last_probe = before->last_probe;
     upstream->probe_when_ready = before->probe_when_ready;
-    upstream->without_edns_until = before->without_edns_until;
     upstream->totals = before->totals;
     upstream->connect = before->connect;
     upstream->handshake = before->handshake;
@@ -95,6 +94,7 @@ std::unique_ptr<Endpoint> Pool::adopt_endpoint(const EndpointSpec& spec, Upstrea
     for (auto& endpoint : before->endpoints) {
       if (!endpoint || endpoint->spec != spec) continue;
       endpoint->upstream = &upstream;
+      endpoint->edns = {};  // whoever configures anew wants to see it tried
       return std::move(endpoint);
     }
   }

@@ -1,6 +1,7 @@
 // What a pool makes of what its connections report.
 #include <algorithm>
 
+#include "dns/answer.h"
 #include "dns/wire.h"
 #include "upstream/pool.h"
 
@@ -83,8 +84,26 @@ void Pool::on_match(Connection& connection, const Pipeline::Match& match,
   if (match.exchange) {
     events_->on_response(connection, match, message);
   } else {
+    note_probe_answer(connection, message);
     events_->on_change();
   }
+}
+
+// Our own queries all have OPT.
+void Pool::note_probe_answer(Connection& connection, std::span<const std::uint8_t> message) {
+  Answer answer;
+  if (!rewrite_response(message, probe_question_, answer)) return;
+  EdnsMemory& edns = connection.endpoint().edns;
+  if (answer.edns) {
+    edns.on_opt();
+  } else if (answer.rcode != rcode::formerr) {
+    edns.on_ignored();
+  }
+}
+
+void Pool::note_no_edns(Connection& connection) {
+  Endpoint& endpoint = connection.endpoint();
+  if (endpoint.edns.on_answered_without(now_)) report(UpstreamEvent::Kind::no_edns, endpoint);
 }
 
 namespace {

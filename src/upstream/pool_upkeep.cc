@@ -55,7 +55,8 @@ Instant Pool::upkeep_due() const {
   for (const auto& upstream : upstreams_) {
     for (const auto& endpoint : upstream->endpoints) {
       due = std::min(due, retry_due(*endpoint, network_gone));
-      if (clients_ask()) due = std::min(due, endpoint->health.probe_due());
+      if (!clients_ask()) continue;
+      due = std::min({due, endpoint->health.probe_due(), endpoint->edns.probe_due()});
     }
     if (health_.probe_interval > Duration{0}) {
       due = std::min(due, upstream->last_probe + health_.probe_interval);
@@ -73,6 +74,10 @@ void Pool::upkeep() {
       if (now_ >= retry_due(*endpoint, network_gone)) retry(*endpoint);
       if (clients_ask() && now_ >= endpoint->health.probe_due()) {
         endpoint->health.on_probe(now_, random_);
+        probe(*endpoint);
+      }
+      if (clients_ask() && now_ >= endpoint->edns.probe_due()) {
+        endpoint->edns.on_probe(now_);
         probe(*endpoint);
       }
     }
@@ -139,7 +144,6 @@ bool Pool::wants_probe(const Connection& connection) const {
 void Pool::probe(Connection& connection) {
   Upstream& upstream = *connection.endpoint().upstream;
   QueryShape shape;
-  shape.edns = now_ >= upstream.without_edns_until;
   shape.padding_block = upstream.spec.padding ? query_padding_block : 0;
   upstream.last_probe = now_;
   upstream.probe_when_ready = false;
@@ -198,6 +202,7 @@ void Pool::forget_path(Endpoint& endpoint) {
   endpoint.backoff->on_answer();
   endpoint.health.reset();
   endpoint.idle_limit = {};
+  endpoint.edns = {};
   endpoint.in_flight_max = pipeline_queries_max;
   endpoint.silences = 0;
   endpoint.upstream->expected = {};

@@ -16,6 +16,7 @@
 #include "transport/tls_credentials.h"
 #include "upstream/backoff.h"
 #include "upstream/connection.h"
+#include "upstream/edns_memory.h"
 #include "upstream/health.h"
 #include "upstream/idle_limit.h"
 #include "upstream/latency.h"
@@ -57,9 +58,6 @@ struct PoolSpec {
   HealthSpec health;
 };
 
-// A server may learn EDNS with its next version; asking with it again costs one FORMERR an hour.
-inline constexpr Duration no_edns_memory = std::chrono::hours{1};
-
 struct Upstream;
 
 struct Endpoint {
@@ -68,6 +66,7 @@ struct Endpoint {
   std::shared_ptr<SharedBackoff> backoff;
   Health health;
   IdleLimit idle_limit;
+  EdnsMemory edns;
   // What this server answers on one connection before it closes it, as far as it showed.
   std::size_t in_flight_max = pipeline_queries_max;
   bool known_failing = false;  // has been reported to the observer
@@ -103,7 +102,6 @@ struct Upstream {
   Instant last_answer{};
   Instant last_probe{};
   bool probe_when_ready = false;
-  Instant without_edns_until{};  // a server that answers FORMERR to EDNS is asked without
   UpstreamTotals totals;
   LatencyHistogram connect, handshake, wait;
 
@@ -140,7 +138,7 @@ struct UpstreamEvent {
     moved,        // connections leave from another address now (detail; empty without a route)
     discarded,    // an answer that is not one
     refused,      // the server answers that it does not answer us (detail: how)
-    no_edns,      // the server answered FORMERR to EDNS and is asked without from now on
+    no_edns,      // the server answered FORMERR to EDNS and is asked without for the time being
   };
   Kind kind;
   const Upstream& upstream;

@@ -1,5 +1,6 @@
 """EDNS between client and sotto, and between sotto and upstream: hop by hop (RFC 6891)."""
 
+import ssl
 import struct
 
 import dns.edns
@@ -10,6 +11,7 @@ import pytest
 
 from harness import answers, wire
 from harness.clients import extended_errors, extended_text
+from harness.waiting import wait_for
 
 
 def options_of(response: dns.message.Message) -> list[int]:
@@ -187,11 +189,75 @@ def test_a_server_that_ignores_edns_is_used_as_it_is(shared, upstream):
     assert shared.sotto.assert_right("ignores.example.").edns == 0
 
 
-def test_formerr_to_edns_is_asked_once_without_and_remembered(start, fake):
-    """BEHAVIOUR 17."""
+def test_a_server_without_edns_is_asked_once_with_it_and_then_without(start, fake):
+    """BEHAVIOUR 17. Our own probes, of the root, have it."""
     fake.answer = answers.formerr_to_edns
     sotto = start(fake)
     for index in range(5):
         sotto.assert_right(f"old-{index}.example.")
     assert [query.edns for query in fake.asked("old-0.example")] == [True, False]
-    assert [query.edns for query in fake.queries[2:]] == [False] * 4
+    assert [[query.edns for query in fake.asked(f"old-{index}.example")]
+            for index in range(1, 5)] == [[False]] * 4
+
+
+def test_one_formerr_takes_edns_from_nobody(start, fake):
+    """A load balancer in front of one old zone: everything else is answered with OPT."""
+    fake.answer = answers.formerr_to_edns_for("once.example")
+    sotto = start(fake)
+    sotto.assert_right("before.example.")
+    sotto.assert_right("once.example.")
+    assert [query.edns for query in fake.asked("once.example")] == [True, False]
+    for index in range(3):
+        sotto.assert_right(f"after-{index}.example.", want_dnssec=True)
+        (seen,) = fake.asked(f"after-{index}.example")
+        assert (seen.edns, seen.dnssec_ok, seen.octets) == (True, True, 128)
+    assert "upstream.no_edns" not in sotto.log()
+
+
+def test_edns_comes_back_by_a_probe_if_an_odd_name_was_the_first(start, fake):
+    fake.answer = answers.formerr_to_edns_for("once.example")
+    sotto = start(fake)
+    sotto.assert_right("once.example.")
+    sotto.wait_for_log("upstream.no_edns")
+    fake.wait_for_query(".")
+    numbers = iter(range(1_000))
+
+    def asked_with_edns() -> bool:
+        name = f"after-{next(numbers)}.example"
+        sotto.assert_right(name + ".")
+        return fake.asked(name)[0].edns
+
+    wait_for(asked_with_edns, "EDNS after the probe")
+
+
+def test_a_reload_gives_edns_back(start, fake):
+    fake.answer = answers.formerr_to_edns
+    sotto = start(fake)
+    sotto.assert_right("old.example.")
+    fake.answer = answers.right
+    sotto.reload()
+    sotto.assert_right("new.example.")
+    assert [query.edns for query in fake.asked("new.example")] == [True]
+
+
+def test_queries_without_opt_are_as_large_on_the_wire_as_those_with(start, fake):
+    """RFC 8467 §4.1 by the padding of TLS 1.3 records, RFC 8446 §5.4."""
+    sotto = start(fake)
+    sotto.assert_right("with.example.")
+    padded = fake.record_octets[-1]
+    fake.answer = answers.formerr_to_edns_for("once.example")
+    for name in ("once.example.", "a-longer-name-than-the-other.once.example."):
+        fake.record_octets.clear()
+        sotto.assert_right(name)
+        assert [query.edns for query in fake.asked(name)] == [True, False]
+        assert fake.record_octets == [padded, padded]
+
+
+def test_queries_without_opt_still_work_over_tls_1_2(start, fake, leaf):
+    """Decision 0034: there is nothing to pad them with."""
+    fake.use(leaf, version=ssl.TLSVersion.TLSv1_2)
+    fake.answer = answers.formerr_to_edns
+    sotto = start(fake)
+    for index in range(3):
+        sotto.assert_right(f"old-{index}.example.")
+    assert fake.tls_versions == {"TLSv1.2"}

@@ -191,6 +191,12 @@ def formerr_to_edns(asked: wire.Query) -> Replies:
     return right(asked)
 
 
+def formerr_to_edns_for(name: str) -> Answer:
+    """The same for one name and those below it."""
+    zone = wire.name_octets(name).lower()
+    return lambda asked: (formerr_to_edns if asked.qname.lower().endswith(zone) else right)(asked)
+
+
 def without_edns(asked: wire.Query) -> Replies:
     """A server that ignores OPT."""
     return [(0, right_message(asked, edns=False))]

@@ -14,6 +14,7 @@ if typing.TYPE_CHECKING:
 
 # RFC 8446 §5.1: what may be the first octet of a record; §5.2: the longest ciphertext.
 _RECORD_TYPES = range(20, 24)
+_RECORD_OF_DATA = 23
 _RECORD_OCTETS_MAX = 16_384 + 256
 _PORTAL = b"HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\nContent-Length: 0\r\n\r\n"
 
@@ -23,6 +24,7 @@ class RecordMeter:
 
     def __init__(self) -> None:
         self.not_tls = 0
+        self.data_octets: list[int] = []  # of the records of data since somebody looked
         self._header = b""
         self._left = 0
         self._lost = False
@@ -42,6 +44,8 @@ class RecordMeter:
                 kind, version, length = struct.unpack("!BHH", self._header)
                 if kind in _RECORD_TYPES and version >> 8 == 3 and length <= _RECORD_OCTETS_MAX:
                     self._left, self._header = length, b""
+                    if kind == _RECORD_OF_DATA:
+                        self.data_octets.append(length)
                 else:
                     self._lost = True
                     self.not_tls += 5
@@ -97,6 +101,9 @@ class Connection(asyncio.Protocol):
         before = self._meter.not_tls
         self._meter.feed(data)
         upstream.octets_not_tls += self._meter.not_tls - before
+        if self.ready:  # before, the handshake's records pose as data
+            upstream.record_octets += self._meter.data_octets
+        self._meter.data_octets.clear()
         if self.silent or upstream.on_connect == "mute":
             return
         if upstream.on_connect in ("http", "plaintext"):

@@ -64,6 +64,7 @@ class FakeUpstream:
         self.tls_versions: set[str] = set()
         self.alpn: set[str | None] = set()
         self.tls_errors: list[str] = []
+        self.record_octets: list[int] = []  # of each record of data, as it came
         self.octets_not_tls = 0
         self.datagrams = 0  # anything that came to the same port over UDP
         self.queries: list[wire.Query] = []

@@ -264,35 +264,6 @@ TEST(Exchanges, AMalformedAnswerIsAskedAgainAtOnce) {
   EXPECT_EQ(world.answers[token], 3);
 }
 
-TEST(Exchanges, AnUpstreamThatKnowsNoEdnsIsAskedWithoutAndRemembered) {
-  World world{{{1}}};
-  const auto token = world.ask();
-  world.become_ready(world.link(0));
-  const SeenQuery query = world.link(0).queries().front();
-  EXPECT_TRUE(query.has_edns());
-  world.respond(world.link(0), query.response(rcode::formerr));
-  const auto plain = world.link(0).queries();
-  ASSERT_EQ(plain.size(), 1U);
-  EXPECT_FALSE(plain[0].has_edns());
-  world.respond(world.link(0), plain[0].answer(4));
-  EXPECT_EQ(world.answers[token], 4);
-  world.ask();
-  EXPECT_FALSE(world.link(0).queries().front().has_edns());
-  world.now += no_edns_memory;
-  world.ask();  // over a new connection: the old one was not looked at for an hour
-  world.become_ready(*world.open_links(1).back());
-  EXPECT_TRUE(world.open_links(1).back()->queries().back().has_edns());
-}
-
-TEST(Exchanges, AFormerrWithoutEdnsIsTheAnswer) {
-  World world{{{1}}};
-  const auto token = world.ask();
-  world.become_ready(world.link(0));
-  world.respond(world.link(0), world.link(0).queries().front().response(rcode::formerr));
-  world.respond(world.link(0), world.link(0).queries().front().response(rcode::formerr));
-  EXPECT_EQ(world.rcodes[token], rcode::formerr);
-}
-
 TEST(Exchanges, WaitsForAPathUntilItsDeadline) {
   World world{{{1}}};
   const auto token = world.ask();

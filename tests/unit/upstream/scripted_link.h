@@ -54,7 +54,8 @@ struct LinkScript {
   LinkEvents* events = nullptr;  // null once the link is gone or closed
   std::vector<std::uint8_t> written;
   std::size_t writes = 0;
-  std::size_t read = 0;  // of written, by queries()
+  std::vector<std::size_t> padded;  // what its records seem to hold
+  std::size_t read = 0;             // of written, by queries()
   bool ready = false;
   std::size_t acknowledged = 0;  // calls of acknowledge()
   bool said_goodbye = false;
@@ -106,6 +107,10 @@ class ScriptedLink final : public Link {
   void write(std::span<const std::uint8_t> plaintext) override {
     ++script_->writes;
     script_->written.insert(script_->written.end(), plaintext.begin(), plaintext.end());
+  }
+  void write_padded(std::span<const std::uint8_t> plaintext, std::size_t padding) override {
+    script_->padded.push_back(plaintext.size() + padding);
+    write(plaintext);
   }
   void acknowledge() override { ++script_->acknowledged; }
   void close() override {
