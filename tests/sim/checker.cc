@@ -4,6 +4,7 @@
 
 #include "dns/constants.h"
 #include "dns/name.h"
+#include "forwarder/forwarder.h"
 #include "oracle.h"
 #include "upstream/exchange.h"
 #include "upstream/pool.h"
@@ -264,7 +265,7 @@ void Checker::check_answer(const Asked& asked, const Message& response) {
 
 // A TTL counts from when sotto heard it, and no answer lives longer than its lowest one.
 void Checker::check_ttls(const Asked& asked, const Message& response) {
-  const Known& known = known_[{lower_case(asked.query.name), asked.query.type}];
+  Known& known = known_[{lower_case(asked.query.name), asked.query.type}];
   if (!known.heard) {
     fail("right", "an answer nobody has given to " + text_of(asked.query));
     return;
@@ -280,6 +281,9 @@ void Checker::check_ttls(const Asked& asked, const Message& response) {
   }
   const bool stale = response.ede == ede::stale_answer || response.ede == ede::stale_nxdomain;
   const Duration rounding = seconds{1};
+  // To one that waited, but not for as long as that takes: its exchange has failed.
+  const bool failed = asked.at < now_ && now_ - asked.at < stale_client_timeout;
+  if (failed && settings_.stale > 0 && highest <= stale_ttl_max) known.settled = now_;
   if (stale) {
     ++tally_.stale;
     if (highest > stale_ttl_max || settings_.stale == 0 ||
