@@ -14,7 +14,7 @@ from harness.processes import Process
 from harness.real_servers import RealServer
 
 BURST = 20
-PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "build/debug/tests/bench/dot_upstream"
+PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "build/asan/tests/bench/dot_upstream"
 
 
 class StallingUpstream(RealServer):
@@ -35,7 +35,7 @@ class StallingUpstream(RealServer):
 @pytest.fixture
 def stalling(tmp_path, authority, leaf):
     if not PROGRAM.exists():
-        pytest.skip("cmake --preset debug && cmake --build --preset debug --target dot_upstream")
+        pytest.skip("cmake --preset asan && cmake --build --preset asan --target dot_upstream")
     upstream = StallingUpstream(tmp_path, authority, leaf)
     try:
         upstream.await_readiness()

@@ -147,7 +147,7 @@ def sim() -> Outcome:
 def integration() -> Outcome:
     """The binary users run, against real servers and one that misbehaves."""
     build("integration", "release", ["sotto"])
-    build("integration", "debug", ["dot_upstream"])
+    build("integration", "asan", ["dot_upstream"])  # as the unit tests have it
     return pytest("integration", ["tests/integration", *AT_A_TIME],
                   SOTTO_BINARY="build/release/sotto")
 
