@@ -287,6 +287,7 @@ Exchange* Exchanges::hand_over(Exchange& from) {
   heir->asked = from.asked;
   heir->last_sent = from.last_sent;
   heir->counted_since = from.counted_since;
+  heir->failed_at = from.failed_at;
   for (const Attempt& attempt : heir->tried()) {
     if (attempt.state != Attempt::State::over) pool_.reassign(attempt.id, heir->id);
   }

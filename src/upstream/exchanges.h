@@ -114,6 +114,7 @@ class Exchanges final : public PoolEvents {
   void hedge(Exchange& exchange);
   void ask_lost_ones_again();
   void take_for_lost(Exchange& exchange);
+  void begin_anew(Exchange& exchange, Instant failed_at);
   bool owed(const Exchange& exchange) const;
   Duration lost_after_at(std::uint32_t upstream) const;
   Duration patience_with(std::uint32_t upstream) const;

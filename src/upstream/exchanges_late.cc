@@ -53,20 +53,32 @@ void Exchanges::hedge(Exchange& exchange) {
   }
 }
 
-// The answer may come yet. What was sent for an exchange that has failed meanwhile does not count
-// any more: its failure was remembered for as long as RFC 9520 §3.2 asks for.
+// The answer may come yet, unless an exchange has failed for want of it.
 void Exchanges::take_for_lost(Exchange& exchange) {
   const Instant failed_at = std::exchange(exchange.failed_at, Instant{});
-  if (failed_at != Instant{}) {
-    exchange.counted_since = failed_at;
-    for (Attempt& attempt : exchange.tried()) {
-      attempt.excused = attempt.excused || attempt.sent < failed_at;
-    }
-  }
+  if (failed_at != Instant{}) begin_anew(exchange, failed_at);
   for (Attempt& attempt : exchange.tried()) {
     if (attempt.state == Attempt::State::active) attempt.state = Attempt::State::suspect;
   }
   ask_again(exchange);
+}
+
+// What was sent for an exchange that has failed meanwhile neither counts nor takes a place any more:
+// its failure was remembered for as long as RFC 9520 §3.2 asks for.
+void Exchanges::begin_anew(Exchange& exchange, Instant failed_at) {
+  std::uint8_t kept = 0;
+  for (const Attempt& attempt : exchange.tried()) {
+    if (attempt.sent >= failed_at) {
+      exchange.attempts[kept++] = attempt;
+    } else if (attempt.state != Attempt::State::over) {
+      pool_.abandon(attempt.id);
+    }
+  }
+  exchange.sends = kept;
+  exchange.counted_since = failed_at;
+  if (kept > 0) return;
+  lateness_.remove(exchange);  // it is late again once it is sent
+  exchange.hedged = false;
 }
 
 // Nothing has come for so long that it was lost somewhere.

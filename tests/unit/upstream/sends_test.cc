@@ -34,6 +34,12 @@ class SlowWorld {
     return token;
   }
 
+  // From now on; everything but this name is answered at once.
+  void set_delay_of(std::string_view only, Duration delay) {
+    only_ = only;
+    delay_ = delay;
+  }
+
   World world;
   std::map<std::string, std::size_t> sends;  // by name
 
@@ -48,7 +54,8 @@ class SlowWorld {
     if (!link.ready) world.become_ready(link);
     for (const SeenQuery& query : link.queries()) {
       ++sends[query.name()];
-      due_.push_back({&link, query, world.now + delay_});
+      const bool late = only_.empty() || query.name() == only_;
+      due_.push_back({&link, query, world.now + (late ? delay_ : Duration{0})});
     }
     for (std::size_t at = 0; at < due_.size();) {
       const Due one = due_[at];
@@ -61,7 +68,8 @@ class SlowWorld {
     }
   }
 
-  const Duration delay_;
+  Duration delay_;
+  std::string only_;
   std::vector<Due> due_;
   std::uint64_t next_token_ = 1'000;
 };
@@ -116,6 +124,33 @@ TEST(Sends, ThreeToASilentUpstreamHoweverManyClientsAsk) {
   EXPECT_EQ(silent.world.failures.size(), 4U);
   EXPECT_LE(silent.sends[std::string(name)], 2 * sends_per_upstream_max);
   EXPECT_EQ(silent.world.exchanges.in_progress(), 0U);
+}
+
+// Somebody always waits when an exchange fails, so that each takes over from the one before.
+TEST(Sends, ANameThatEverybodyAsksForIsAnsweredOnceItsServerIsWellAgain) {
+  SlowWorld world(never_answers, 5);
+  world.set_delay_of(name, never_answers);
+  ExchangeId last;
+  std::uint64_t token = 0;
+  int others = 0;
+  const auto ask_for = [&](Duration time) {
+    for (Duration passed{0}; passed < time; passed += milliseconds{1'050}) {
+      token = world.start(name, last, last);
+      for (int part = 0; part < 7; ++part) {
+        world.world.ask("other" + std::to_string(++others) + ".example.");
+        world.run(milliseconds{150});
+      }
+    }
+  };
+  ask_for(seconds{20});
+  EXPECT_EQ(world.world.answers.size(), static_cast<std::size_t>(others));
+  const std::size_t sends = world.sends[std::string(name)];
+  EXPECT_GE(sends, 2 * sends_per_upstream_max) << "three for each time that it failed";
+  EXPECT_LE(sends, 5 * sends_per_upstream_max);
+  world.set_delay_of(name, milliseconds{10});
+  ask_for(seconds{7});
+  EXPECT_EQ(world.world.answers[token], 9);
+  EXPECT_EQ(world.world.exchanges.in_progress(), 0U);
 }
 
 TEST(Sends, WhoComesLaterGetsTheAnswerToWhatWasSentBefore) {
