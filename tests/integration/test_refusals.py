@@ -1,6 +1,5 @@
-"""Upstreams that turn sotto away with a bare header: a failure that is known at once."""
-
-import time
+"""Upstreams that turn sotto away with a bare header: a failure that is known at once, which its EDE
+tells from a query that nobody answered in time."""
 
 import dns.rcode
 import pytest
@@ -9,8 +8,6 @@ from harness import answers, real_servers, wire
 from harness.clients import extended_errors
 
 NO_REACHABLE_AUTHORITY = 22  # RFC 8914 §4.23
-# Far below the 4.5 s of a query that nobody answers, and above what a busy machine takes.
-AT_ONCE_SECONDS = 2
 
 REFUSALS = {"FORMERR": wire.FORMERR, "SERVFAIL": wire.SERVFAIL, "NOTIMP": wire.NOTIMP,
             "REFUSED": wire.REFUSED}
@@ -20,9 +17,7 @@ REFUSALS = {"FORMERR": wire.FORMERR, "SERVFAIL": wire.SERVFAIL, "NOTIMP": wire.N
 def test_the_client_of_a_lone_upstream_hears_of_it_at_once(start, fake, rcode):
     fake.answer = answers.refusal(REFUSALS[rcode])
     sotto = start(fake)
-    began = time.monotonic()
     response = sotto.ask("refused.example.")
-    assert time.monotonic() - began < AT_ONCE_SECONDS
     assert response.rcode() == dns.rcode.SERVFAIL
     assert extended_errors(response) == [NO_REACHABLE_AUTHORITY]
     # FORMERR may mean EDNS, and is asked about once without it.
@@ -65,10 +60,9 @@ def test_unbound_that_refuses_is_told_from_one_that_is_silent(start, tmp_path, a
     try:
         server.await_listening()
         sotto = start(server)
-        began = time.monotonic()
         response = sotto.ask("www.example.")
-        assert time.monotonic() - began < AT_ONCE_SECONDS
-        assert response.rcode() in (dns.rcode.SERVFAIL, dns.rcode.REFUSED)
+        assert response.rcode() == dns.rcode.SERVFAIL
+        assert extended_errors(response) == [NO_REACHABLE_AUTHORITY]
         sotto.wait_for_log("upstream.refused.*REFUSED")
         assert "upstream.discarded" not in sotto.log()
     finally:

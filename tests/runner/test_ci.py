@@ -13,13 +13,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def run(tmp_path):
     """Runs .ci/run with scripts that say what they are given: here, and in the other release."""
 
-    def run_with(here: str, other: str) -> tuple[int, str]:
+    def run_with(here: str, other: str, fetch: str = "exit 0") -> tuple[int, str]:
         (tmp_path / ".ci").mkdir()
         (tmp_path / "script").mkdir()
         shutil.copy(ROOT / ".ci/run", tmp_path / ".ci/run")
         for name, text in (("bootstrap", "exit 0"), ("test", here), ("in-release", other)):
             script = tmp_path / "script" / name
-            script.write_text(f'#!/bin/sh\n[ "$2" != script/bootstrap ] || exit 0\n{text}\n')
+            script.write_text(f'#!/bin/sh\n[ "$2" != script/bootstrap ] || {fetch}\n{text}\n')
             script.chmod(0o755)
         done = subprocess.run([tmp_path / ".ci/run"], capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout.splitlines()[-1]
@@ -40,3 +40,8 @@ def test_it_ends_with_the_sum(run):
 ])
 def test_a_failure_in_either_release_fails_it(run, here, other):
     assert run(here, other) == (1, "13 passed, 1 failed, 0 skipped")
+
+
+def test_packages_that_cannot_be_had_fail_it(run):
+    totals = "echo '3 passed, 0 failed, 9 skipped'"
+    assert run(totals, totals, fetch="exit 1") == (1, "6 passed, 1 failed, 18 skipped")
