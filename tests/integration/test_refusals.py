@@ -1,5 +1,5 @@
-"""Upstreams that turn sotto away with a bare header: a failure that is known at once, which its EDE
-tells from a query that nobody answered in time."""
+"""Upstreams that turn sotto away with a bare header: a failure that is known at once, which its
+EDE tells from a query that nobody answered in time."""
 
 import dns.rcode
 import pytest
