@@ -63,8 +63,8 @@ void Exchanges::take_for_lost(Exchange& exchange) {
   ask_again(exchange);
 }
 
-// What was sent for an exchange that has failed meanwhile neither counts nor takes a place any more:
-// its failure was remembered for as long as RFC 9520 §3.2 asks for.
+// What was sent for an exchange that has failed meanwhile neither counts nor takes a place any
+// more: its failure was remembered for as long as RFC 9520 §3.2 asks for.
 void Exchanges::begin_anew(Exchange& exchange, Instant failed_at) {
   std::uint8_t kept = 0;
   for (const Attempt& attempt : exchange.tried()) {

@@ -16,6 +16,8 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string_view>
 #include <sys/signalfd.h>
@@ -194,6 +196,8 @@ void serve_forever(int listener, int signals, const TlsServerSettings& settings,
     }
     if (watched[0].revents != 0) {
       UniqueFd fd{::accept(listener, nullptr, nullptr)};
+      const int no_delay = stalls ? 0 : 1;
+      ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay);
       if (fd) clients.push_back(std::make_unique<Client>(std::move(fd), settings, counts, stalls));
     }
     if (watched[1].revents != 0) print(signals, counts);

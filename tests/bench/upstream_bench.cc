@@ -67,6 +67,7 @@ struct Loopback final : Link, LinkOpener, ExchangeEvents, UpstreamObserver {
   void write(std::span<const std::uint8_t> plaintext) override {
     written.assign(plaintext.begin(), plaintext.end());
   }
+  void acknowledge() override {}
   void close() override {}
   void on_answer(std::uint64_t, const Question&, Answer&) override { ++answered; }
   void on_failure(std::uint64_t, const Question&, const ExchangeFailure&) override {}

@@ -8,12 +8,13 @@ import signal
 import dns.message
 import dns.rcode
 import pytest
-from harness import ports
+from harness import kernel, ports
 from harness.clients import DatagramClient
 from harness.processes import Process
 from harness.real_servers import RealServer
 
 BURST = 20
+BURSTS_MAX = 20
 PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "build/asan/tests/bench/dot_upstream"
 
 
@@ -44,14 +45,28 @@ def stalling(tmp_path, authority, leaf):
         upstream.process.stop()
 
 
-def test_a_burst_is_answered_and_nothing_is_asked_twice(start, stalling):
-    sotto = start(stalling)
-    sotto.ask("first.example.")
-    before = stalling.queries()
-    queries = [dns.message.make_query(f"burst-{number}.example.", "A") for number in range(BURST)]
+def ask_burst(sotto, mark: str) -> None:
+    queries = [dns.message.make_query(f"{mark}-{number}.example.", "A") for number in range(BURST)]
     with DatagramClient("127.0.0.1", sotto.port) as client:
         client.send(*(query.to_wire() for query in queries))
         responses = [dns.message.from_wire(client.receive()) for _ in queries]
     assert {response.rcode() for response in responses} == {dns.rcode.NOERROR}
     assert {response.id for response in responses} == {query.id for query in queries}
+
+
+def test_a_burst_is_answered_and_nothing_is_asked_twice(start, stalling):
+    sotto = start(stalling, query_timeout="20s", hedge={"budget": 0})
+    sotto.ask("first.example.")
+    before = stalling.queries()
+    ask_burst(sotto, "burst")
     assert stalling.queries() - before == BURST
+
+
+def test_what_waits_for_an_acknowledgement_gets_it_at_once(start, stalling, tmp_path):
+    """At the start of a connection the kernel acknowledges by itself, for some segments."""
+    sotto = start(stalling, env=kernel.environment(tmp_path, "SOTTO_TEST_TELLS_QUICKACK"))
+    for number in range(BURSTS_MAX):
+        ask_burst(sotto, f"burst-{number}")
+        if "quickack\n" in sotto.log():
+            return
+    raise AssertionError(f"no TCP_QUICKACK in {BURSTS_MAX} bursts")

@@ -135,7 +135,7 @@ void Checker::on_wrong(std::uint64_t flow, const Message& query) {
   if (found == known_.end()) return;
   std::vector<Send>& sends = found->second.sends;
   const auto send = std::find_if(sends.begin(), sends.end(), [flow](const Send& one) {
-    return one.flow == flow && !one.wrong;
+    return one.flow == flow && !one.wrong && !one.formerr;  // what was answered is out of it
   });
   if (send != sends.end()) send->wrong = true;
 }

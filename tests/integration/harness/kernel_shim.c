@@ -1,7 +1,10 @@
 /* Kernels that a test cannot have: preloaded into sotto, it changes what system calls do.
  * Environment: SOTTO_TEST_NO_IPV6: socket(2) knows no AF_INET6; SOTTO_TEST_SYNC_HANGS: fsync(2)
- * does not return, as on a network file system whose server is gone. */
+ * does not return, as on a network file system whose server is gone; SOTTO_TEST_TELLS_QUICKACK: a
+ * line on standard error for each time that TCP_QUICKACK is set. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -13,6 +16,14 @@ int socket(int family, int type, int protocol) {
     return -1;
   }
   return (int)syscall(SYS_socket, family, type, protocol);
+}
+
+int setsockopt(int fd, int level, int name, const void* value, socklen_t octets) {
+  static const char line[] = "quickack\n";
+  if (level == IPPROTO_TCP && name == TCP_QUICKACK && getenv("SOTTO_TEST_TELLS_QUICKACK") != NULL) {
+    if (write(2, line, sizeof line - 1) < 0) return -1;
+  }
+  return (int)syscall(SYS_setsockopt, fd, level, name, value, octets);
 }
 
 int fsync(int fd) {
