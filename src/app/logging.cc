@@ -65,8 +65,8 @@ struct Log::Queue {
   Queue& operator=(const Queue&) = delete;
 
   // Whether the output has taken all that was not dropped.
-  bool wait_until_written(std::chrono::milliseconds patience) const {
-    return taken->wait_for([this] { return put - pool->overrun_counter(); }, patience);
+  bool wait_until_written(std::chrono::milliseconds at_most) const {
+    return taken->wait_for([this] { return put - pool->overrun_counter(); }, at_most);
   }
 
   std::uint64_t put = 0;
