@@ -4,6 +4,7 @@
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
 #include <spdlog/sinks/base_sink.h>
+#include <vector>
 
 #include "base/standard_error.h"
 
@@ -89,8 +90,8 @@ Log::~Log() {
   report_suppressed(monotonic_now() + LogLimiter::window);
   if (queue_->wait_until_written(patience_)) return;
   // The thread cannot be taken out of the call that it waits in: it keeps what it works with.
-  [[maybe_unused]] static Queue* left = nullptr;
-  left = queue_.release();
+  static auto& left = *new std::vector<std::unique_ptr<Queue>>;  // outlives every destructor
+  left.push_back(std::move(queue_));
 }
 
 void Log::write(LogLevel level, LogKind kind, std::string_view message, Fields fields) {

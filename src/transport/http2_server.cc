@@ -189,7 +189,7 @@ void Http2Server::stop() {
 }
 
 bool Http2Server::ended() const {
-  return broken() || (ending_ == Http2Ending::goodbye && streams() == 0);
+  return broken() || (ending_ == Http2Ending::goodbye && streams() == 0 && ready_.empty());
 }
 
 void Http2Server::end(Http2Ending ending) {

@@ -224,22 +224,6 @@ TEST(StreamConnection, PausesForAClientThatDoesNotRead) {
   EXPECT_EQ(cut(pair.received).size(), 5U);
 }
 
-TEST(StreamConnection, AllResponsesOfATurnAreOneRecord) {
-  DotPair pair;
-  pair.connect();
-  ask(pair, std::vector<Octets>(100, octets_of("query")));
-  pair.settle();
-  for (int count = 0; count < 100; ++count) pair.connection.respond(0, Octets(100, 1));
-  pair.connection.produce(pair.plaintext);
-  EXPECT_TRUE(pair.plaintext.empty());
-  const std::size_t plaintext = 100 * 102;
-  const auto output = pair.connection.output();
-  EXPECT_LE(output.size(), plaintext + 5 + 1 + 16) << "header, type, tag of one record";
-  EXPECT_EQ(std::size_t{output[3]} * 256 + output[4] + 5, output.size());
-}
-
-// --- ends ---------------------------------------------------------------------------------------
-
 TEST(StreamConnection, AnswersWhatAHalfClosedClientAsked) {
   DotPair pair;
   pair.connect();
