@@ -9,6 +9,7 @@ from harness import wire
 
 NAME = wire.name_octets("bad.example")
 QUESTION = NAME + struct.pack("!HH", wire.A, wire.IN)
+AFTER_UDP = wire.name_octets("after-udp.example")
 AXFR, IXFR = 252, 251
 UDP_OCTETS = 4_096
 
@@ -134,7 +135,8 @@ def test_malformed_over_udp(shared, upstream, name):
             assert len(received) <= 1
             check(received[0] if received else None, message, expected)
             if expected != ANY:
-                assert len(upstream.queries) == before
+                # A late copy of what the test before this one asked may come yet.
+                assert {query.qname for query in upstream.queries[before:]} <= {AFTER_UDP}
     shared.sotto.assert_right("after-udp.example.")
 
 

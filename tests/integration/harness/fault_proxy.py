@@ -1,13 +1,14 @@
 """A TCP proxy in front of a DoT server whose faults are switched at run time: the path misbehaves.
 
-It adds a delay to every payload in each direction (the TCP handshake itself is free) and does not
-look inside. It runs in an event loop on a thread of its own; tests set its plain attributes at any
-time. What a server does wrong itself is the part of fake_upstream.py.
+It adds a delay to every payload in each direction, and to its end (the TCP handshake itself is
+free), and does not look inside. It runs in an event loop on a thread of its own; tests set its
+plain attributes at any time. What a server does wrong itself is the part of fake_upstream.py.
 """
 
 import asyncio
 import collections
 import contextlib
+import enum
 import random
 import select
 import selectors
@@ -34,20 +35,29 @@ class PreciseSelector(selectors.EpollSelector):
         return super().select(0)
 
 
+class _End(enum.Enum):
+    """Of a direction, behind what came before it."""
+
+    CLOSED = "FIN"
+    RESET = "RST"
+
+
+_Piece = bytes | _End
+
+
 class _Way:
     """One direction of a connection: what came leaves in order, each piece when it is due."""
 
     def __init__(self, pair: "_Pair", to_client: bool):
         self._pair, self._proxy = pair, pair.proxy
         self._to_client = to_client
-        self._waiting: collections.deque[tuple[float, bytes | None]] = collections.deque()
+        self._waiting: collections.deque[tuple[float, _Piece]] = collections.deque()
         self._timer: asyncio.TimerHandle | None = None
         self._last_due = 0.0
         self._payloads = 0
-        self.held: list[bytes | None] = []
+        self.held: list[_Piece] = []
 
-    def pass_on(self, piece: bytes | None) -> None:
-        """None stands for the end."""
+    def pass_on(self, piece: _Piece) -> None:
         if self._pair.silent:
             self.held.append(piece)
             return
@@ -118,7 +128,7 @@ class _Side(asyncio.Protocol):
         self._pair.received(data, self._is_client)
 
     def eof_received(self) -> bool:
-        self._pair.received(None, self._is_client)
+        self._pair.received(_End.CLOSED, self._is_client)
         return True  # the other direction may still have something to say
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -133,7 +143,7 @@ class _Pair:
         self.silent = False
         self._client: asyncio.Transport | None = None
         self._server: asyncio.Transport | None = None
-        self._early: list[bytes | None] = []  # due before the server's side was there
+        self._early: list[_Piece] = []  # due before the server's side was there
         self._ended = False
         self._ends = 0  # directions whose end has been passed on
         self._ways = {True: _Way(self, True), False: _Way(self, False)}  # by: to the client
@@ -160,21 +170,23 @@ class _Pair:
         except OSError:
             self.reset()
 
-    def received(self, piece: bytes | None, from_client: bool) -> None:
+    def received(self, piece: _Piece, from_client: bool) -> None:
         if self._ended:
             return
-        if piece:
+        if isinstance(piece, bytes):
             self._touch()
         self._ways[not from_client].pass_on(piece)
 
-    def deliver(self, piece: bytes | None, to_client: bool) -> None:
+    def deliver(self, piece: _Piece, to_client: bool) -> None:
         transport = self._client if to_client else self._server
-        if transport is None:
+        if piece is _End.RESET:
+            self.reset()
+        elif transport is None:
             if not to_client:
                 self._early.append(piece)
         elif transport.is_closing():
             pass
-        elif piece:
+        elif isinstance(piece, bytes):
             transport.write(piece)
         else:
             self._ends += 1
@@ -192,8 +204,8 @@ class _Pair:
                 self._client = None
                 self.proxy.closed(self)
             return
-        if by_reset:
-            self.reset()
+        if by_reset:  # what was sent before it is still under way
+            self.received(_End.RESET, is_client)
         else:
             self._end(lambda transport: transport.close())
 

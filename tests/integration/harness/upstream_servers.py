@@ -249,7 +249,8 @@ SERVERS = {kind.name: kind for kind in (
     Kind("kresd", ("kresd", "nsd"), "knot-resolver and nsd", _logged(r"^asked "), _kresd,
          needs_nsd=True),
     Kind("dnsdist", ("dnsdist", "nsd"), "dnsdist and nsd",
-         _logged(r"^Packet from 127\.0\.0\.1"), _dnsdist, needs_nsd=True),
+         _logged(r"^Packet from 127\.0\.0\.1|^msg=\"Logging packet\""),  # before 2.0, and since
+         _dnsdist, needs_nsd=True),
     Kind("named", ("named",), "bind9", _logged(r" client .* query: "), _named),
     Kind("dnsmasq", ("stunnel4", "dnsmasq", "nsd"), "stunnel4, dnsmasq-base and nsd",
          _logged(r"dnsmasq\[\d+\]:.* query\[", behind=0), _stunnel, needs_nsd=True,
