@@ -156,7 +156,8 @@ void Connection::on_deadline(Duration suspicion_after) {
     acknowledge_at_ = never;
     link_->acknowledge();
   }
-  if (state_ != State::closed && now_ - slept_min >= next_decision(suspicion_after)) {
+  const Duration late_min = opening() ? slept_in_handshake_min : slept_min;
+  if (state_ != State::closed && now_ - late_min >= next_decision(suspicion_after)) {
     // No failure of the server's: nobody listened.
     close_by_us({.kind = FailureKind::none,
                  .reason = "the machine was suspended",
@@ -191,9 +192,7 @@ void Connection::on_deadline(Duration suspicion_after) {
         return;
       }
       if (stray_since_ && now_ >= *stray_since_ + suspicion_after) {
-        const Instant since = *stray_since_;
-        stray_since_.reset();
-        events_.on_overdue(*this, since);
+        tell_overdue();
         if (state_ == State::closed) return;
       }
       if (idle() && now_ >= last_use_ + idle_timeout_) close();
@@ -269,15 +268,30 @@ void Connection::receive(std::span<const std::uint8_t> message) {
       mismatches_ = 0;
       break;
     case Pipeline::Verdict::unasked:
-      // Somebody's answer may have been lost in it. Time will tell whose.
-      if (!match.legible && !stray_since_ && pipeline_.outstanding() > 0) stray_since_ = now_;
+      if (!match.legible) note_stray();
       [[fallthrough]];
     case Pipeline::Verdict::mismatched:
       if (++mismatches_ >= mismatches_max) drain();
       break;
   }
   events_.on_match(*this, match, message);
+  for (const ExchangeId exchange : pipeline_.take_garbled()) events_.on_garbled(*this, exchange);
   close_if_done();
+}
+
+// Somebody's answer may have been lost in it. The next answer or, at last, time will tell whose.
+void Connection::note_stray() {
+  if (pipeline_.outstanding() == 0) return;
+  stray_last_ = now_;
+  if (!stray_since_) stray_since_ = now_;
+}
+
+// Whoever had been asked before something illegible came has waited long enough since.
+void Connection::tell_overdue() {
+  const Instant since = *stray_since_;
+  stray_since_.reset();
+  if (stray_last_ > since) stray_since_ = stray_last_;
+  for (const ExchangeId exchange : pipeline_.waiting(since)) events_.on_garbled(*this, exchange);
 }
 
 void Connection::on_link_closed(const LinkClosed& closed) {

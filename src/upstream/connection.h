@@ -33,6 +33,8 @@ inline constexpr Duration idle_margin = std::chrono::seconds{1};
 // A deadline that is noticed so late was slept through: the machine was suspended, and nobody knows
 // what has become of its connections.
 inline constexpr Duration slept_min = std::chrono::seconds{3};
+// A handshake that we are so late for has failed by us, not by the server.
+inline constexpr Duration slept_in_handshake_min = std::chrono::seconds{1};
 
 // A server that leaves Nagle's algorithm on keeps what it answers next until what it sent before is
 // acknowledged, and our kernel leaves that for 40 ms to the next query. So it is asked to say so at
@@ -55,8 +57,8 @@ class ConnectionEvents {
   virtual void on_suspect(Connection& connection) = 0;
   // Octets came after all.
   virtual void on_unsuspected(Connection& connection) = 0;
-  // Answers that came can be no query's; those sent before that time have waited long enough since.
-  virtual void on_overdue(Connection& connection, Instant sent_before) = 0;
+  // Something illegible came, and this may have been its answer.
+  virtual void on_garbled(Connection& connection, ExchangeId exchange) = 0;
   // The last event. What still waited is in connection.waiting().
   virtual void on_closed(Connection& connection, const LinkClosed& closed) = 0;
 
@@ -86,11 +88,12 @@ class Connection final : public LinkEvents {
   Instant began() const { return began_; }
   bool opening() const { return state_ == State::connecting || state_ == State::handshaking; }
   bool suspect() const { return suspect_since_.has_value(); }
-  // May it carry one more query? in_flight_max: what this server answers per connection.
-  bool usable(std::size_t in_flight_max) const {
+  // May it carry one more query, beside at most so many others?
+  bool usable(std::size_t in_flight_max = pipeline_queries_max) const {
     return state_ == State::ready && !suspect() && !pipeline_.full() &&
            pipeline_.outstanding() < in_flight_max && !overslept() && !owes();
   }
+  std::uint64_t sent() const { return sent_; }
   // Ready, and nothing was asked yet.
   bool untouched() const { return state_ == State::ready && sent_ == 0; }
   std::uint64_t answered() const { return answered_; }
@@ -123,6 +126,8 @@ class Connection final : public LinkEvents {
   Instant last_heard() const { return last_heard_; }
   // Has nothing been heard yet that was asked no earlier than this?
   bool silent_since(Instant asked) const { return unheard_since_ && *unheard_since_ <= asked; }
+  // For how long has nothing been heard that was asked before; zero while nothing is awaited.
+  Duration silent_for() const { return unheard_since_ ? now_ - *unheard_since_ : Duration{0}; }
   // How long it had been idle when the queries were sent that nothing has been heard since.
   Duration idle_before_silence() const { return suspect() ? idle_before_ : Duration{0}; }
 
@@ -162,6 +167,8 @@ class Connection final : public LinkEvents {
  private:
   Instant next_decision(Duration suspicion_after) const;
   void receive(std::span<const std::uint8_t> message);
+  void note_stray();
+  void tell_overdue();
   void flush_bare();
   void close_if_done();
   void fail(FailureKind kind, const char* reason);
@@ -201,7 +208,8 @@ class Connection final : public LinkEvents {
   Instant last_use_;                      // ready, a query sent or an answer received
   std::optional<Instant> unheard_since_;  // see Pipeline::oldest_unheard()
   Duration idle_before_{0};               // … and how long nothing had been asked before it
-  std::optional<Instant> stray_since_;    // an answer that could be anybody's came first
+  std::optional<Instant> stray_since_;    // an answer that could be anybody's came first …
+  Instant stray_last_{};                  // … and last
   std::optional<Instant> suspect_since_;
   bool heard_in_time_ = true;
   Instant silence_ended_{};

@@ -80,6 +80,7 @@ Pipeline::Match Pipeline::receive(std::span<const std::uint8_t> message) {
       if (refusal) match.verdict = Verdict::refusal;
       if (slot.abandoned) match.verdict = Verdict::late;
       newest_answered_ = std::max(newest_answered_, slot.sent);
+      sequence_answered_ = std::max(sequence_answered_, slot.sequence);
       release(*slot_id);
       return match;
     }
@@ -93,7 +94,10 @@ Pipeline::Match Pipeline::receive(std::span<const std::uint8_t> message) {
 // and the ID is not to be trusted. Rare enough to look at all of them.
 Pipeline::Match Pipeline::stray(std::span<const std::uint8_t> message) {
   Match match{Verdict::unasked, {}, {}, {}};
-  if (message.size() < header_octets) return match;
+  if (message.size() < header_octets) {
+    expect_garbled();
+    return match;
+  }
   slots_.for_each([&](PipelineSlotId id, const Slot& slot) {
     if (slot.abandoned || !slot.question.matches(message)) return;
     match = {Verdict::mismatched, slot.exchange, slot.sent, id};
@@ -101,7 +105,36 @@ Pipeline::Match Pipeline::stray(std::span<const std::uint8_t> message) {
   const bool answers = (load16(message.data() + 2) & flag::response) != 0;
   const bool one_question = load16(message.data() + 4) == 1;
   match.legible = answers && one_question && plain_name_octets(message.subspan(header_octets)) > 0;
+  if (match.verdict == Verdict::unasked && !match.legible) expect_garbled();
   return match;
+}
+
+// The next in order that nothing was said of.
+void Pipeline::expect_garbled() {
+  std::uint64_t before = sequence_answered_;
+  if (!garbled_.empty()) {
+    if (const Slot* last = slots_.find(garbled_.back())) before = std::max(before, last->sequence);
+  }
+  const Slot* next = nullptr;
+  PipelineSlotId next_id;
+  slots_.for_each([&](PipelineSlotId id, const Slot& slot) {
+    if (slot.abandoned || slot.sequence <= before) return;
+    if (next != nullptr && next->sequence < slot.sequence) return;
+    next = &slot;
+    next_id = id;
+  });
+  if (next != nullptr) garbled_.push_back(next_id);
+}
+
+std::vector<ExchangeId> Pipeline::take_garbled() {
+  std::vector<ExchangeId> found;
+  while (!garbled_.empty()) {
+    const Slot* slot = slots_.find(garbled_.front());
+    if (slot != nullptr && slot->sequence > sequence_answered_) break;
+    if (slot != nullptr && !slot->abandoned) found.push_back(slot->exchange);
+    garbled_.pop_front();
+  }
+  return found;
 }
 
 std::optional<Instant> Pipeline::oldest_unheard() {

@@ -62,6 +62,10 @@ class Pipeline {
   // answered so far: whether it got through, no answer tells. Nothing if there is none.
   std::optional<Instant> oldest_unheard();
 
+  // Whose answers seem to have been what came illegible, each once: a server that answers in the
+  // order it was asked had these to answer then, and has answered a later one since.
+  std::vector<ExchangeId> take_garbled();
+
   // The exchange no longer waits for this attempt; its ID stays taken until answered.
   // False for a slot that is stale or abandoned already.
   bool abandon(PipelineSlotId slot);
@@ -88,13 +92,16 @@ class Pipeline {
 
   void release(PipelineSlotId slot_id);
   Match stray(std::span<const std::uint8_t> message);
+  void expect_garbled();
 
   Slots slots_;
-  std::deque<PipelineSlotId> unheard_;  // in the order they were added; some are over
-  Instant newest_answered_{};           // when the query was added
+  std::deque<PipelineSlotId> unheard_;   // in the order they were added; some are over
+  Instant newest_answered_{};            // when the query was added
+  std::uint64_t sequence_answered_ = 0;  // … and its place in that order
+  std::deque<PipelineSlotId> garbled_;   // expected to be; in that order, some are over
   ProbeTable<PipelineSlotId> by_id_;
   std::size_t abandoned_ = 0;
-  std::uint64_t next_sequence_ = 0;
+  std::uint64_t next_sequence_ = 1;
 };
 
 }  // namespace sotto

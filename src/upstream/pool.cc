@@ -59,20 +59,27 @@ void Pool::rank_group(const Group& group, const Exchange& exchange) {
 }
 
 // on_probation: an endpoint that failed and has not answered since, or answers badly, gets one
-// query at a time, and only if it has to be.
+// query at a time, and only if it has to be. Where one connection fell silent the next one may have
+// been already, unnoticed: what is asked again takes the one that is least likely to.
 Connection* Pool::usable_connection(const Upstream& upstream, bool on_probation,
-                                    Instant alive_since) const {
+                                    const Exchange* exchange) const {
+  const Instant alive_since = exchange != nullptr ? exchange->alive_since(upstream.id) : Instant{};
+  const bool again = exchange != nullptr && exchange->sends > 0;
+  Connection* least_silent = nullptr;
   for (const auto& endpoint : upstream.endpoints) {
     if (on_probation && endpoint->health.open()) continue;
     const bool unproven = on_probation && endpoint->known_failing;
     for (const auto& connection : endpoint->connections) {
-      const std::size_t room =
-          unproven && connection->answered() == 0 ? std::size_t{1} : endpoint->in_flight_max;
-      if (connection->last_heard() < alive_since) continue;
-      if (connection->usable(room)) return connection.get();
+      const bool one_only = unproven && connection->answered() == 0;
+      if (connection->last_heard() < alive_since || spent(*connection)) continue;
+      if (!connection->usable(one_only ? 1 : pipeline_queries_max)) continue;
+      if (!again) return connection.get();
+      if (least_silent == nullptr || connection->silent_for() < least_silent->silent_for()) {
+        least_silent = connection.get();
+      }
     }
   }
-  return nullptr;
+  return least_silent;
 }
 
 // What an upstream said keeps its question within its group: others answer by another policy.
@@ -100,12 +107,11 @@ Pool::Offer Pool::offer_of(const Group& group, const Exchange& exchange, std::si
     }
     offer.may_ask_any = true;
     offer.opening = offer.opening || (!candidate.avoided && upstream.opening());
-    const Instant alive_since = exchange.alive_since(upstream.id);
-    offer.constrained = offer.constrained || alive_since != Instant{};
-    offer.proven = usable_connection(upstream, true, alive_since);
+    offer.constrained = offer.constrained || exchange.alive_since(upstream.id) != Instant{};
+    offer.proven = usable_connection(upstream, true, &exchange);
     if (offer.proven != nullptr) return offer;
     if (offer.unproven == nullptr) {
-      offer.unproven = usable_connection(upstream, false, alive_since);
+      offer.unproven = usable_connection(upstream, false, &exchange);
     }
     if (offer.soon || (offer.unproven != nullptr && !any_will_do)) continue;
     offer.soon = expect_soon(upstream, waiting);
@@ -168,11 +174,14 @@ Connection* Pool::pick_for_late(const Exchange& exchange) {
   // A slow answer among others is the question's fault; silence may be the path's.
   Endpoint& endpoint = silent->endpoint();
   if (endpoint.upstream == &departed_) return nullptr;
+  Connection* best = nullptr;
   for (const auto& connection : endpoint.connections) {
     const bool other = connection.get() != silent && !connection->silent_since(exchange.asked) &&
                        connection->last_heard() >= exchange.alive_since(first.upstream);
-    if (other && connection->usable(endpoint.in_flight_max)) return connection.get();
+    if (!other || !connection->usable()) continue;
+    if (best == nullptr || connection->silent_for() < best->silent_for()) best = connection.get();
   }
+  if (best != nullptr) return best;
   const Upstream& upstream = *endpoint.upstream;
   const bool works = !endpoint.known_failing && !endpoint.backoff->snapshot().failing();
   if (works && !endpoint.opening() && upstream.connection_count() < connections_per_upstream_max) {
@@ -209,7 +218,7 @@ bool Pool::expect_soon(Upstream& upstream, std::size_t waiting) {
   std::size_t room_soon = 0;
   for (const auto& endpoint : upstream.endpoints) {
     for (const auto& connection : endpoint->connections) {
-      if (young(*connection)) room_soon += endpoint->in_flight_max;
+      if (young(*connection)) room_soon += endpoint->room();
     }
   }
   if (room_soon > waiting) return true;
@@ -225,6 +234,36 @@ bool Pool::expect_soon(Upstream& upstream, std::size_t waiting) {
     return true;
   }
   return room_soon > 0;
+}
+
+// Has it been given all that its server answers on one connection? The server may close it any
+// moment; one that has not done so for long enough takes more.
+bool Pool::spent(const Connection& connection) const {
+  const Endpoint& endpoint = connection.endpoint();
+  return connection.sent() >= endpoint.answer_limit.get() &&
+         now_ - connection.last_use() <
+             std::max(AnswerLimit::close_within, endpoint.suspicion_after());
+}
+
+PipelineSlotId Pool::send(Connection& connection, ExchangeId exchange, const Question& question,
+                          const QueryShape& shape, bool anew) {
+  const PipelineSlotId slot = connection.send(exchange, question, shape, anew, random_);
+  prepare_next(connection);
+  return slot;
+}
+
+// Its server will close it soon: the next one is opened while it still serves.
+void Pool::prepare_next(const Connection& connection) {
+  Endpoint& endpoint = connection.endpoint();
+  const AnswerLimit& limit = endpoint.answer_limit;
+  const auto ends_soon = [&limit](const Connection& one) {
+    return limit.nears(one.sent(), one.outstanding());
+  };
+  if (!ends_soon(connection) || endpoint.upstream == &departed_) return;
+  for (const auto& other : endpoint.connections) {
+    if (other->opening() || (other->usable() && !ends_soon(*other))) return;
+  }
+  if (endpoint.upstream->connection_count() < connections_per_upstream_max) open(endpoint);
 }
 
 // Nobody has a connection or will soon: whoever failed may be back.

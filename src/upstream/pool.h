@@ -21,8 +21,9 @@
 
 namespace sotto {
 
-// One connection carries everything; more are opened only while others are silent or full.
-inline constexpr std::size_t connections_per_upstream_max = 8;
+// One connection carries everything; more are opened only while others are silent or full, or will
+// be closed by their server soon.
+inline constexpr std::size_t connections_per_upstream_max = 12;
 // While an upstream takes longer than this to connect, the next one is tried too: longer than a
 // handshake across the world.
 inline constexpr Duration connect_patience = std::chrono::milliseconds{250};
@@ -134,9 +135,7 @@ class Pool final : public ConnectionEvents {
 
   // connection: from pick().
   PipelineSlotId send(Connection& connection, ExchangeId exchange, const Question& question,
-                      const QueryShape& shape, bool anew) {
-    return connection.send(exchange, question, shape, anew, random_);
-  }
+                      const QueryShape& shape, bool anew);
   void abandon(const AttemptId& attempt);
   // What comes for this attempt is for another exchange from now on.
   void reassign(const AttemptId& attempt, ExchangeId exchange);
@@ -182,7 +181,7 @@ class Pool final : public ConnectionEvents {
                 std::span<const std::uint8_t> message) override;
   void on_suspect(Connection& connection) override;
   void on_unsuspected(Connection& connection) override;
-  void on_overdue(Connection& connection, Instant sent_before) override;
+  void on_garbled(Connection& connection, ExchangeId exchange) override;
   void on_closed(Connection& connection, const LinkClosed& closed) override;
 
  private:
@@ -218,8 +217,11 @@ class Pool final : public ConnectionEvents {
   Pick pick_from_groups(const Exchange& exchange, std::size_t waiting);
   bool may_ask_group(const Group& group, const Exchange& exchange) const;
   Connection* usable_connection(const Upstream& upstream, bool on_probation,
-                                Instant alive_since = {}) const;
+                                const Exchange* exchange = nullptr) const;
   bool expect_soon(Upstream& upstream, std::size_t waiting);
+  bool spent(const Connection& connection) const;
+  void prepare_next(const Connection& connection);
+  void prepare_spare(Endpoint& endpoint);
   void try_failing(const Exchange& exchange, bool fresh);
   bool young(const Connection& connection) const;
   bool avoided(const Upstream& upstream) const;

@@ -145,12 +145,13 @@ void Pool::note_answer(Connection& connection, const Pipeline::Match& match,
     endpoint.health.on_good();
   }
   const Duration latency = now_ - match.sent;
+  if (latency < endpoint.suspicion_after()) {
+    endpoint.prompt_since = std::max(endpoint.prompt_since, match.sent);
+  }
   if (connection.heard_in_time(match.sent)) upstream.latency.add(latency);
   upstream.expected.add(latency, now_);
   upstream.wait.add(latency);
-  if (connection.answered() > endpoint.in_flight_max) {
-    endpoint.in_flight_max = std::min<std::size_t>(connection.answered(), pipeline_queries_max);
-  }
+  endpoint.answer_limit.on_answer(connection.answered());
 }
 
 void Pool::note_recovery(Endpoint& endpoint) {
@@ -193,8 +194,11 @@ void Pool::note_malformed(Connection& connection) {
   note_bad(connection.endpoint());
 }
 
+// … unless it has answered promptly meanwhile what was asked later: then the path is slow after
+// all, and may be on two connections at once.
 void Pool::note_slow(Connection& connection, Duration latency) {
-  connection.endpoint().upstream->latency.add(latency);
+  Endpoint& endpoint = connection.endpoint();
+  if (endpoint.prompt_since < now_ - latency) endpoint.upstream->latency.add(latency);
 }
 
 void Pool::note_refusal(Connection& connection, std::uint16_t rcode) {
@@ -208,16 +212,32 @@ void Pool::on_suspect(Connection& connection) {
   ++endpoint.silences;
   endpoint.upstream->expected.penalize(now_);
   report(UpstreamEvent::Kind::suspect, endpoint);
-  // A connection that never answered says that this endpoint does not work just now, unless all it
-  // was asked is what had been slow elsewhere.
-  if (connection.answered() == 0 && connection.asked_anew()) {
+  // A connection that never answered says that this endpoint does not work just now, unless another
+  // one was answered meanwhile, or all it was asked is what had been slow elsewhere.
+  const bool says_something = connection.answered() == 0 && connection.asked_anew() &&
+                              endpoint.last_answer <= connection.began();
+  if (says_something) {
     note_failure(endpoint, FailureCause::silent, "connected, but does not answer");
   } else {
     ++endpoint.upstream->totals.failures[static_cast<std::size_t>(FailureCause::silent)];
   }
   close_as_idle_as(connection);
   for (const ExchangeId exchange : connection.waiting()) events_->on_suspect(connection, exchange);
+  prepare_spare(endpoint);
   events_->on_change();
+}
+
+// Where one connection falls silent the next one may, too. What is asked again then finds another
+// that is open, if this server answers at all.
+void Pool::prepare_spare(Endpoint& endpoint) {
+  Upstream& upstream = *endpoint.upstream;
+  if (&upstream == &departed_ || endpoint.known_failing || endpoint.opening()) return;
+  if (endpoint.silences > 1) return;
+  const auto usable = std::count_if(endpoint.connections.begin(), endpoint.connections.end(),
+                                    [](const auto& connection) { return connection->usable(); });
+  if (usable > 1) return;
+  if (upstream.connection_count() >= connections_per_upstream_max) make_room(upstream);
+  if (upstream.connection_count() < connections_per_upstream_max) open(endpoint);
 }
 
 // What being idle for so long did to this connection, it did to others too: a middlebox has
@@ -240,10 +260,8 @@ void Pool::on_unsuspected(Connection& connection) {
   events_->on_change();
 }
 
-void Pool::on_overdue(Connection& connection, Instant sent_before) {
-  for (const ExchangeId exchange : connection.waiting(sent_before)) {
-    events_->on_suspect(connection, exchange);
-  }
+void Pool::on_garbled(Connection& connection, ExchangeId exchange) {
+  events_->on_suspect(connection, exchange);
 }
 
 void Pool::on_closed(Connection& connection, const LinkClosed& closed) {
@@ -282,10 +300,10 @@ void Pool::on_closed(Connection& connection, const LinkClosed& closed) {
 
 void Pool::learn_from_end(Connection& connection, const LinkClosed& closed, std::size_t lost) {
   Endpoint& endpoint = connection.endpoint();
-  // What is in flight from now on is what this server has shown to answer per connection. A single
-  // loss is a race with an idle server's close and teaches nothing.
-  if (connection.answered() > 0 && closed.by_peer && lost > 1) {
-    endpoint.in_flight_max = std::min<std::size_t>(endpoint.in_flight_max, connection.answered());
+  if (closed.by_peer && closed.kind == FailureKind::none) {
+    // A single loss is a race with an idle server's close.
+    const bool answered_now = now_ - connection.last_heard() < AnswerLimit::close_within;
+    endpoint.answer_limit.on_closed(connection.answered(), lost > 1 || answered_now);
   }
   if (closed.by_peer && lost == 0 && connection.reached() == Connection::State::ready) {
     const Duration idle = now_ - connection.last_use();

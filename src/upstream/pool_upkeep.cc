@@ -120,7 +120,7 @@ void Pool::probe(Upstream& upstream) {
 // Whether it serves well again, no other endpoint can tell.
 void Pool::probe(Endpoint& endpoint) {
   for (const auto& connection : endpoint.connections) {
-    if (connection->usable(endpoint.in_flight_max)) return probe(*connection);
+    if (connection->usable()) return probe(*connection);
   }
   const bool room = endpoint.upstream->connection_count() < connections_per_upstream_max;
   if (!endpoint.opening() && room && !endpoint.backoff->snapshot().failing()) open(endpoint);
@@ -203,7 +203,7 @@ void Pool::forget_path(Endpoint& endpoint) {
   endpoint.health.reset();
   endpoint.idle_limit = {};
   endpoint.edns = {};
-  endpoint.in_flight_max = pipeline_queries_max;
+  endpoint.answer_limit = {};
   endpoint.silences = 0;
   endpoint.upstream->expected = {};
   endpoint.last_begun = now_ - retry_interval_max;

@@ -14,6 +14,7 @@
 #include "dns/name.h"
 #include "dns/question.h"
 #include "transport/tls_credentials.h"
+#include "upstream/answer_limit.h"
 #include "upstream/backoff.h"
 #include "upstream/connection.h"
 #include "upstream/edns_memory.h"
@@ -67,12 +68,13 @@ struct Endpoint {
   Health health;
   IdleLimit idle_limit;
   EdnsMemory edns;
-  // What this server answers on one connection before it closes it, as far as it showed.
-  std::size_t in_flight_max = pipeline_queries_max;
+  AnswerLimit answer_limit;
   bool known_failing = false;  // has been reported to the observer
   Instant last_failure{};
   Duration round_trip{0};  // of the last TCP handshake
   unsigned silences = 0;   // connections that became suspect since anything was answered
+  Instant
+      prompt_since{};  // the last query was sent that was answered before anybody got suspicious
   Instant failing_since{};
   Instant last_begun{};        // an attempt to connect
   std::string failure_reason;  // the last one
@@ -83,6 +85,11 @@ struct Endpoint {
   std::vector<std::unique_ptr<Connection>> connections;
 
   Duration suspicion_after() const;
+  // Queries that a new connection will carry at once.
+  std::size_t room() const {
+    return static_cast<std::size_t>(
+        std::min<std::uint64_t>(answer_limit.get(), pipeline_queries_max));
+  }
   bool opening() const {
     return std::any_of(connections.begin(), connections.end(),
                        [](const auto& connection) { return connection->opening(); });

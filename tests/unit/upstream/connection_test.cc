@@ -24,7 +24,7 @@ class Recorder final : public ConnectionEvents {
   }
   void on_suspect(Connection&) override { ++suspect; }
   void on_unsuspected(Connection&) override { ++unsuspected; }
-  void on_overdue(Connection&, Instant sent_before) override { overdue.push_back(sent_before); }
+  void on_garbled(Connection&, ExchangeId exchange) override { garbled.push_back(exchange); }
   void on_closed(Connection& connection, const LinkClosed& closed) override {
     closed_as.push_back(closed);
     lost = connection.waiting().size();
@@ -36,7 +36,7 @@ class Recorder final : public ConnectionEvents {
   std::size_t lost = 0;
   std::vector<Pipeline::Verdict> matches;
   std::vector<LinkClosed> closed_as;
-  std::vector<Instant> overdue;
+  std::vector<ExchangeId> garbled;
 };
 
 // One connection brought into a state.
@@ -301,6 +301,45 @@ TEST(Connection, RepeatedWrongAnswersRetireIt) {
   EXPECT_EQ(stage.connection.state(), State::draining);
   stage.link().respond(query.answer());
   EXPECT_EQ(stage.connection.state(), State::closed);
+}
+
+TEST(Connection, TellsWhoseAnswerSeemsToHaveComeGarbled) {
+  Stage stage{State::ready};
+  stage.ask();
+  stage.ask();
+  const auto queries = stage.link().queries();
+  stage.link().respond(std::vector<std::uint8_t>(40, 0x55));
+  EXPECT_TRUE(stage.events.garbled.empty());
+  stage.link().respond(queries[1].answer());
+  EXPECT_EQ(stage.events.garbled.size(), 1U) << "a later one was answered";
+}
+
+// Nothing is answered behind it: after a while it was everybody's who had been asked before.
+TEST(Connection, WhatCameGarbledMayHaveBeenAnybodys) {
+  Stage stage{State::ready};
+  const std::vector<std::uint8_t> garbage(40, 0x55);
+  stage.ask();
+  stage.wait(milliseconds{100});
+  stage.link().respond(garbage);
+  const Instant first = stage.now;
+  stage.wait(milliseconds{100});
+  stage.ask();
+  stage.wait(milliseconds{100});
+  stage.link().respond(garbage);
+  const Instant last = stage.now;
+  stage.wait(first + suspicion_after - stage.now);
+  EXPECT_EQ(stage.events.garbled.size(), 1U);
+  stage.wait(last + suspicion_after - stage.now);
+  EXPECT_EQ(stage.events.garbled.size(), 3U) << "the first again, and the second";
+}
+
+TEST(Connection, AHandshakeThatNobodyLookedAfterHasNotFailed) {
+  Stage late{State::handshaking};
+  late.wait(handshake_timeout + slept_in_handshake_min - milliseconds{1});
+  EXPECT_EQ(late.events.closed_as.at(0).kind, FailureKind::transport);
+  Stage slept{State::handshaking};
+  slept.wait(handshake_timeout + slept_in_handshake_min);
+  EXPECT_EQ(slept.events.closed_as.at(0).kind, FailureKind::none);
 }
 
 TEST(Connection, ARightAnswerForgivesWrongOnes) {

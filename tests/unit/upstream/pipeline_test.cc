@@ -197,6 +197,46 @@ TEST_F(PipelineTest, IdsAreSpreadOverTheWholeSpace) {
   for (const auto& [bits, count] : by_top_bits) EXPECT_NEAR(count, 1'000, 217) << bits;
 }
 
+// Of a server that answers in order, what came illegible was for the next one in it.
+TEST_F(PipelineTest, TheNextInOrderIsTakenForGarbledOnceALaterOneIsAnswered) {
+  const std::vector<std::uint8_t> garbage(40, 0x55);
+  const SeenQuery first = add(1, "a.");
+  const SeenQuery second = add(2, "b.");
+  const SeenQuery third = add(3, "c.");
+  const SeenQuery fourth = add(4, "d.");
+  pipeline_.receive(first.answer());
+  EXPECT_EQ(pipeline_.receive(garbage).verdict, Pipeline::Verdict::unasked);
+  EXPECT_EQ(pipeline_.receive(garbage).verdict, Pipeline::Verdict::unasked);
+  EXPECT_TRUE(pipeline_.take_garbled().empty()) << "it may be out of order";
+  pipeline_.receive(fourth.answer());
+  EXPECT_EQ(pipeline_.take_garbled(), (std::vector<ExchangeId>{{2, 1}, {3, 1}}));
+  EXPECT_TRUE(pipeline_.take_garbled().empty()) << "each once";
+}
+
+TEST_F(PipelineTest, WhatIsAnsweredAfterAllOrGivenUpIsNotGarbled) {
+  const std::vector<std::uint8_t> garbage(5, 0x55);
+  const SeenQuery first = add(1, "a.");
+  add(2, "b.");
+  const PipelineSlotId given_up = slot_;
+  const SeenQuery third = add(3, "c.");
+  pipeline_.receive(garbage);
+  pipeline_.receive(garbage);
+  pipeline_.receive(first.answer());
+  pipeline_.abandon(given_up);
+  pipeline_.receive(third.answer());
+  EXPECT_TRUE(pipeline_.take_garbled().empty());
+}
+
+TEST_F(PipelineTest, OnlyWhatWasSentBeforeAnAnsweredOneIsGarbled) {
+  const std::vector<std::uint8_t> garbage(12, 0x55);
+  const SeenQuery first = add(1, "a.");
+  pipeline_.receive(garbage);
+  pipeline_.receive(garbage);  // nobody is left whose it could be
+  const SeenQuery second = add(2, "b.");
+  pipeline_.receive(second.answer());
+  EXPECT_EQ(pipeline_.take_garbled(), (std::vector<ExchangeId>{{1, 1}}));
+}
+
 // The pipeline against a map from ID to query, under random operations.
 TEST(PipelineModel, AgreesWithANaiveOne) {
   const auto seed =

@@ -55,6 +55,58 @@ TEST(Pool, IdleConnectionsCloseInOrderAndThatIsNoFailure) {
   EXPECT_EQ(world.opener.count(), 2U) << "opened again without any back-off";
 }
 
+// Its server closes each connection after so many answers, as the first one shows.
+TEST(Pool, TheNextConnectionIsThereBeforeTheServerClosesThisOne) {
+  constexpr std::size_t answers_max = 30;
+  constexpr std::size_t left_when_opened = 6;
+  World world{{{1}}};
+  world.ask();
+  world.become_ready(world.link(0));
+  for (std::size_t asked = 1; asked < answers_max + 2; ++asked) world.ask();
+  const auto queries = world.link(0).queries();
+  for (std::size_t at = 0; at < answers_max; ++at) {
+    world.respond(world.link(0), queries[at].answer());
+  }
+  world.die(world.link(0), FailureKind::none);
+  world.become_ready(world.link(1));
+  for (const SeenQuery& query : world.link(1).queries()) {
+    world.respond(world.link(1), query.answer());
+  }
+  ASSERT_EQ(world.answers.size(), answers_max + 2) << "what was lost was asked again";
+
+  for (std::size_t sent = 3; sent <= answers_max; ++sent) {
+    world.ask();
+    EXPECT_EQ(world.opener.count(), sent + left_when_opened < answers_max ? 2U : 3U) << sent;
+    world.respond(world.link(1), world.link(1).queries().at(0).answer());
+  }
+  world.become_ready(world.link(2));
+  world.ask();
+  EXPECT_TRUE(world.link(1).queries().empty()) << "it has been given all that it will answer";
+  EXPECT_EQ(world.link(2).queries().size(), 1U);
+}
+
+// It was a restart, say: a connection that is still open when it should not be takes more.
+TEST(Pool, AConnectionThatIsNotClosedAtTheLimitRefutesIt) {
+  World world{{{1}}};
+  for (int query = 0; query < 3; ++query) world.ask();
+  world.become_ready(world.link(0));
+  world.respond(world.link(0), world.link(0).queries().front().answer());
+  world.die(world.link(0), FailureKind::none);
+  for (std::size_t index : {1U, 2U}) {
+    world.become_ready(world.link(index));
+    const auto queries = world.link(index).queries();
+    ASSERT_EQ(queries.size(), 1U) << "one answer a connection, as it seems";
+    world.respond(world.link(index), queries[0].answer());
+  }
+  world.wait(suspicion_max);
+  world.ask();
+  world.respond(world.link(1), world.link(1).queries().at(0).answer());
+  const std::size_t opened = world.opener.count();
+  for (int query = 0; query < 20; ++query) world.ask();
+  EXPECT_EQ(world.link(1).queries().size(), 20U);
+  EXPECT_EQ(world.opener.count(), opened);
+}
+
 TEST(Pool, AServerThatAcceptsAndClosesIsBackedOffFrom) {
   World world{{{1}}};
   world.ask();

@@ -1,0 +1,43 @@
+// How many queries a server answers on one connection before it closes it, learned from where it
+// did, so that the next connection is there before (RFC 7766 §6.2.3, §7: what it leaves unanswered
+// is sent again, a round trip and a handshake later). Test:
+// tests/unit/upstream/answer_limit_test.cc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/clock.h"
+
+namespace sotto {
+
+class AnswerLimit {
+ public:
+  static constexpr std::uint64_t none = UINT64_MAX;
+  // A server that counts closes right behind its last answer, so within this.
+  static constexpr Duration close_within = std::chrono::milliseconds{100};
+
+  // The server closed a connection in order after so many answers. cut_short: others were still
+  // waited for, or it had answered a moment ago, so that it was not for idleness. (A reset tells
+  // nothing: a path that dies does it, too, and what a server had answered before is read first.)
+  void on_closed(std::uint64_t answered, bool cut_short) {
+    if (answered > 0 && cut_short) limit_ = answered;
+  }
+  // It has answered so many on a connection.
+  void on_answer(std::uint64_t answered) {
+    if (answered > limit_) limit_ = none;
+  }
+
+  // Queries that a connection is given at most; none: as many as there are.
+  std::uint64_t get() const { return limit_; }
+  // Is it time to open the next connection? sent, and outstanding: on the one in use. What is
+  // outstanding came within one round trip; a handshake takes two or three.
+  bool nears(std::uint64_t sent, std::size_t outstanding) const {
+    return limit_ != none && sent + 4 * outstanding + 2 >= limit_;
+  }
+
+ private:
+  std::uint64_t limit_ = none;
+};
+
+}  // namespace sotto
