@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -18,10 +19,13 @@ class AnswerLimit {
   static constexpr Duration close_within = std::chrono::milliseconds{100};
 
   // The server closed a connection in order after so many answers. cut_short: others were still
-  // waited for, or it had answered a moment ago, so that it was not for idleness. (A reset tells
-  // nothing: a path that dies does it, too, and what a server had answered before is read first.)
+  // waited for, or it had answered a moment ago, so that it was not for idleness. A server that
+  // restarts does so, too; one that counts comes to the same number again. (A reset tells nothing:
+  // a path that dies does it, and what a server had sent before its own is read first.)
   void on_closed(std::uint64_t answered, bool cut_short) {
-    if (answered > 0 && cut_short) limit_ = answered;
+    if (answered == 0 || !cut_short) return;
+    const bool again = std::exchange(closed_after_, answered) == answered;
+    limit_ = again ? answered : none;
   }
   // It has answered so many on a connection.
   void on_answer(std::uint64_t answered) {
@@ -38,6 +42,7 @@ class AnswerLimit {
 
  private:
   std::uint64_t limit_ = none;
+  std::uint64_t closed_after_ = 0;  // the last time
 };
 
 }  // namespace sotto

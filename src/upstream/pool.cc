@@ -64,6 +64,7 @@ void Pool::rank_group(const Group& group, const Exchange& exchange) {
 Connection* Pool::usable_connection(const Upstream& upstream, bool on_probation,
                                     const Exchange* exchange) const {
   const Instant alive_since = exchange != nullptr ? exchange->alive_since(upstream.id) : Instant{};
+  const bool is_last = alive_since != Instant{};
   const bool again = exchange != nullptr && exchange->sends > 0;
   Connection* least_silent = nullptr;
   for (const auto& endpoint : upstream.endpoints) {
@@ -72,6 +73,8 @@ Connection* Pool::usable_connection(const Upstream& upstream, bool on_probation,
     for (const auto& connection : endpoint->connections) {
       const bool one_only = unproven && connection->answered() == 0;
       if (connection->last_heard() < alive_since || spent(*connection)) continue;
+      // The last send is not for finding out whether a server answers again; a probe does that.
+      if (is_last && endpoint->turns_away() && connection->answered() == 0) continue;
       if (!connection->usable(one_only ? 1 : pipeline_queries_max)) continue;
       if (!again) return connection.get();
       if (least_silent == nullptr || connection->silent_for() < least_silent->silent_for()) {

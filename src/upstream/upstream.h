@@ -85,6 +85,8 @@ struct Endpoint {
   std::vector<std::unique_ptr<Connection>> connections;
 
   Duration suspicion_after() const;
+  // Does it fail otherwise than by silence?
+  bool turns_away() const { return known_failing && last_failure >= failing_since; }
   // Queries that a new connection will carry at once.
   std::size_t room() const {
     return static_cast<std::size_t>(

@@ -27,6 +27,19 @@ def _is_free(port: int) -> bool:
     return True
 
 
+def is_left(port: int) -> bool:
+    """Does nobody hold this loopback port any more? Connections that have ended may linger."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
+
+
 def free_port() -> int:
     """A port free for UDP and TCP, IPv4 and IPv6, not handed out before in this run."""
     for _ in range(1_000):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from . import ports, real_servers, wire
 from .certificates import Authority, Leaf
 from .processes import Process
+from .waiting import wait_for
 
 # Prefixes of names with the oracle's addresses, and how many there are of each.
 NAMES = {"warm": 1, "burst-a": 20, "burst-b": 20, "burst-c": 20, "many": 500, "restart": 500}
@@ -58,6 +59,8 @@ class UpstreamServer(real_servers.RealServer):
     def restart(self) -> None:
         """As its operator would: stopped first, then started with the same configuration."""
         self.process.stop()
+        # Children may outlive it for a moment, and hold the port.
+        wait_for(lambda: ports.is_left(self.port), f"{self.name} to leave its port")
         self._starts += 1
         if self.kind.between:
             self._behind[0].stop()

@@ -75,7 +75,7 @@ TEST(Exchanges, ASilentConnectionIsReplacedAndTheFirstAnswerWins) {
   EXPECT_EQ(world.counters.late.value(), 1U);
 }
 
-TEST(Exchanges, AtMostThreeSendsPerUpstreamWithoutProgress) {
+TEST(Exchanges, FewSendsPerUpstreamWithoutProgress) {
   World world{{{1}}};
   const auto token = world.ask();
   std::size_t sends = 0;
@@ -88,7 +88,8 @@ TEST(Exchanges, AtMostThreeSendsPerUpstreamWithoutProgress) {
     world.wait(milliseconds{150});
   }
   EXPECT_EQ(world.failures[token], ede::network_error);
-  EXPECT_EQ(world.counters.sent.value() + world.counters.resent.value(), sends_per_upstream_max);
+  EXPECT_EQ(world.counters.sent.value() + world.counters.resent.value(), sends_per_upstream_max - 1)
+      << "the last one is kept until a probe is answered";
 }
 
 TEST(Exchanges, ProgressIsNotChargedButEightSendsAreTheEnd) {
@@ -117,23 +118,20 @@ TEST(Exchanges, ProgressIsNotChargedButEightSendsAreTheEnd) {
 TEST(Exchanges, InFlightIsLimitedToWhatTheServerAnswersPerConnection) {
   World world{{{1}}};
   for (int query = 0; query < 30; ++query) world.ask();
-  world.become_ready(world.link(0));
-  const auto first = world.link(0).queries();
-  ASSERT_EQ(first.size(), 30U);
-  for (int at = 0; at < 5; ++at)
-    world.link(0).respond(first[static_cast<std::size_t>(at)].answer());
-  world.die(world.link(0), FailureKind::none);
-  EXPECT_EQ(world.answers.size(), 5U);
-  std::size_t next = 1;
+  std::size_t next = 0;
   while (world.answers.size() < 30) {
     ASSERT_LT(next, world.opener.count());
     LinkScript& link = world.link(next++);
     world.become_ready(link);
     const auto queries = link.queries();
-    ASSERT_LE(queries.size(), 5U);
-    for (const SeenQuery& query : queries) link.respond(query.answer());
+    const std::size_t known = next <= 2 ? 30U - 5 * (next - 1) : 5U;  // after it has done so twice
+    ASSERT_LE(queries.size(), known);
+    for (std::size_t at = 0; at < std::min<std::size_t>(queries.size(), 5); ++at) {
+      link.respond(queries[at].answer());
+    }
     world.die(link, FailureKind::none);
   }
+  EXPECT_EQ(world.counters.lost.value(), 25U + 20U);
   EXPECT_TRUE(world.failures.empty());
 }
 

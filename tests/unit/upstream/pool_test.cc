@@ -55,44 +55,47 @@ TEST(Pool, IdleConnectionsCloseInOrderAndThatIsNoFailure) {
   EXPECT_EQ(world.opener.count(), 2U) << "opened again without any back-off";
 }
 
-// Its server closes each connection after so many answers, as the first one shows.
+// A server that closes each connection after so many answers, and has done so twice; then two
+// queries are left.
+void close_twice_after(World& world, std::size_t answers_max) {
+  for (std::size_t asked = 0; asked < 2 * answers_max + 2; ++asked) world.ask();
+  for (std::size_t index : {0U, 1U}) {
+    world.become_ready(world.link(index));
+    const auto queries = world.link(index).queries();
+    for (std::size_t at = 0; at < answers_max; ++at) {
+      world.respond(world.link(index), queries[at].answer());
+    }
+    world.die(world.link(index), FailureKind::none);
+  }
+}
+
 TEST(Pool, TheNextConnectionIsThereBeforeTheServerClosesThisOne) {
   constexpr std::size_t answers_max = 30;
   constexpr std::size_t left_when_opened = 6;
   World world{{{1}}};
-  world.ask();
-  world.become_ready(world.link(0));
-  for (std::size_t asked = 1; asked < answers_max + 2; ++asked) world.ask();
-  const auto queries = world.link(0).queries();
-  for (std::size_t at = 0; at < answers_max; ++at) {
-    world.respond(world.link(0), queries[at].answer());
+  close_twice_after(world, answers_max);
+  world.become_ready(world.link(2));
+  for (const SeenQuery& query : world.link(2).queries()) {
+    world.respond(world.link(2), query.answer());
   }
-  world.die(world.link(0), FailureKind::none);
-  world.become_ready(world.link(1));
-  for (const SeenQuery& query : world.link(1).queries()) {
-    world.respond(world.link(1), query.answer());
-  }
-  ASSERT_EQ(world.answers.size(), answers_max + 2) << "what was lost was asked again";
+  ASSERT_EQ(world.answers.size(), 2 * answers_max + 2) << "what was lost was asked again";
 
   for (std::size_t sent = 3; sent <= answers_max; ++sent) {
     world.ask();
-    EXPECT_EQ(world.opener.count(), sent + left_when_opened < answers_max ? 2U : 3U) << sent;
-    world.respond(world.link(1), world.link(1).queries().at(0).answer());
+    EXPECT_EQ(world.opener.count(), sent + left_when_opened < answers_max ? 3U : 4U) << sent;
+    world.respond(world.link(2), world.link(2).queries().at(0).answer());
   }
-  world.become_ready(world.link(2));
+  world.become_ready(world.link(3));
   world.ask();
-  EXPECT_TRUE(world.link(1).queries().empty()) << "it has been given all that it will answer";
-  EXPECT_EQ(world.link(2).queries().size(), 1U);
+  EXPECT_TRUE(world.link(2).queries().empty()) << "it has been given all that it will answer";
+  EXPECT_EQ(world.link(3).queries().size(), 1U);
 }
 
-// It was a restart, say: a connection that is still open when it should not be takes more.
+// A connection that is still open when it should not be takes more.
 TEST(Pool, AConnectionThatIsNotClosedAtTheLimitRefutesIt) {
   World world{{{1}}};
-  for (int query = 0; query < 3; ++query) world.ask();
-  world.become_ready(world.link(0));
-  world.respond(world.link(0), world.link(0).queries().front().answer());
-  world.die(world.link(0), FailureKind::none);
-  for (std::size_t index : {1U, 2U}) {
+  close_twice_after(world, 1);
+  for (std::size_t index : {2U, 3U}) {
     world.become_ready(world.link(index));
     const auto queries = world.link(index).queries();
     ASSERT_EQ(queries.size(), 1U) << "one answer a connection, as it seems";
@@ -100,10 +103,10 @@ TEST(Pool, AConnectionThatIsNotClosedAtTheLimitRefutesIt) {
   }
   world.wait(suspicion_max);
   world.ask();
-  world.respond(world.link(1), world.link(1).queries().at(0).answer());
+  world.respond(world.link(2), world.link(2).queries().at(0).answer());
   const std::size_t opened = world.opener.count();
   for (int query = 0; query < 20; ++query) world.ask();
-  EXPECT_EQ(world.link(1).queries().size(), 20U);
+  EXPECT_EQ(world.link(2).queries().size(), 20U);
   EXPECT_EQ(world.opener.count(), opened);
 }
 
@@ -119,7 +122,9 @@ TEST(Pool, AServerThatAcceptsAndClosesIsBackedOffFrom) {
     world.wait(milliseconds{10});
   }
   EXPECT_LE(world.opener.count() - before, 20U) << "in one second, at 50 to 100 ms apart";
-  EXPECT_EQ(world.failures.size(), 1U) << "three sends, then the end";
+  EXPECT_TRUE(world.failures.empty()) << "it may be back in time";
+  EXPECT_EQ(world.counters.sent.value() + world.counters.resent.value(),
+            sends_per_upstream_max - 1);
 }
 
 TEST(Pool, AServerThatClosesBeforeAnythingIsAskedIsBackedOffFrom) {

@@ -238,6 +238,34 @@ TEST(Sends, WrongAnswersCountButTwoAreExcused) {
   EXPECT_EQ(world.failures[token], ede::network_error);
 }
 
+// While a server stops it accepts connections, and closes them without an answer.
+TEST(Sends, TheLastOneWaitsUntilAProbeHasBeenAnswered) {
+  World world({{1}}, Selection::order);
+  const auto token = world.ask("unlucky.example.");
+  std::size_t asked = 0;
+  for (std::size_t index = 0; index < 6; ++index) {
+    while (world.opener.count() <= index) world.wait(milliseconds{10});
+    world.become_ready(world.link(index));
+    for (const SeenQuery& query : world.link(index).queries()) {
+      if (query.name() == "unlucky.example.") ++asked;
+    }
+    world.die(world.link(index), FailureKind::none);
+  }
+  EXPECT_EQ(asked, sends_per_upstream_max - 1);
+  EXPECT_TRUE(world.failures.empty());
+
+  while (world.opener.count() <= 6) world.wait(milliseconds{10});
+  world.become_ready(world.link(6));
+  const auto probes = world.link(6).queries();
+  ASSERT_EQ(probes.size(), 1U);
+  EXPECT_EQ(probes[0].name(), ".");
+  world.respond(world.link(6), probes[0].response());
+  const auto queries = world.link(6).queries();
+  ASSERT_EQ(queries.size(), 1U);
+  world.respond(world.link(6), queries[0].answer(9));
+  EXPECT_EQ(world.answers[token], 9);
+}
+
 TEST(Sends, ASilenceThatWeEndedDoesNotExcuse) {
   SlowWorld silent(never_answers);
   silent.world.exchanges.set_timeout(seconds{20});
