@@ -1,3 +1,4 @@
+#include <atomic>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -9,12 +10,11 @@ namespace {
 
 constexpr int exit_failed = 1;
 
-volatile std::sig_atomic_t ending = 0;
+std::atomic_flag ending;
 
-// Only what signal-safety(7) allows.
+// Only what signal-safety(7) allows. The alarm may come to another thread.
 void end_at_once(int signal) {
-  if (ending == 0) {
-    ending = 1;
+  if (!ending.test_and_set()) {
     // If another fills the pipe between the look and the write below, this ends it all the same.
     ::alarm(1);
     const char* const why =

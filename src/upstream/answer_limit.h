@@ -27,9 +27,11 @@ class AnswerLimit {
     const bool again = std::exchange(closed_after_, answered) == answered;
     limit_ = again ? answered : none;
   }
-  // It has answered so many on a connection.
-  void on_answer(std::uint64_t answered) {
-    if (answered > limit_) limit_ = none;
+  // It has answered so many on a connection. True if that is more than was believed.
+  bool on_answer(std::uint64_t answered) {
+    if (answered <= limit_) return false;
+    limit_ = none;
+    return true;
   }
 
   // Queries that a connection is given at most; none: as many as there are.

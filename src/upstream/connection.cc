@@ -264,6 +264,7 @@ void Connection::receive(std::span<const std::uint8_t> message) {
     case Pipeline::Verdict::late:
     case Pipeline::Verdict::refusal:
       ++answered_;
+      of_use_ = of_use_ || match.exchange;
       last_use_ = now_;
       mismatches_ = 0;
       break;
@@ -275,7 +276,7 @@ void Connection::receive(std::span<const std::uint8_t> message) {
       break;
   }
   events_.on_match(*this, match, message);
-  for (const ExchangeId exchange : pipeline_.take_garbled()) events_.on_garbled(*this, exchange);
+  for (const Pipeline::Garbled& one : pipeline_.take_garbled()) events_.on_garbled(*this, one);
   close_if_done();
 }
 
@@ -291,7 +292,7 @@ void Connection::tell_overdue() {
   const Instant since = *stray_since_;
   stray_since_.reset();
   if (stray_last_ > since) stray_since_ = stray_last_;
-  for (const ExchangeId exchange : pipeline_.waiting(since)) events_.on_garbled(*this, exchange);
+  for (const ExchangeId exchange : pipeline_.waiting(since)) events_.on_overdue(*this, exchange);
 }
 
 void Connection::on_link_closed(const LinkClosed& closed) {

@@ -57,8 +57,10 @@ class ConnectionEvents {
   virtual void on_suspect(Connection& connection) = 0;
   // Octets came after all.
   virtual void on_unsuspected(Connection& connection) = 0;
-  // Something illegible came, and this may have been its answer.
-  virtual void on_garbled(Connection& connection, ExchangeId exchange) = 0;
+  // Something illegible came, which was this one's answer by all appearances.
+  virtual void on_garbled(Connection& connection, const Pipeline::Garbled& garbled) = 0;
+  // … which may have been this one's answer: it was asked before, and has waited long enough since.
+  virtual void on_overdue(Connection& connection, ExchangeId exchange) = 0;
   // The last event. What still waited is in connection.waiting().
   virtual void on_closed(Connection& connection, const LinkClosed& closed) = 0;
 
@@ -97,6 +99,8 @@ class Connection final : public LinkEvents {
   // Ready, and nothing was asked yet.
   bool untouched() const { return state_ == State::ready && sent_ == 0; }
   std::uint64_t answered() const { return answered_; }
+  // Has it brought an answer that somebody waited for, not only one to a query of our own?
+  bool of_use() const { return of_use_; }
   // Queries no other connection had been given before: they tell more than repetitions of slow
   // ones.
   bool asked_anew() const { return asked_anew_; }
@@ -220,6 +224,7 @@ class Connection final : public LinkEvents {
   std::uint64_t sent_ = 0;
   bool asked_anew_ = false;
   std::uint64_t answered_ = 0;
+  bool of_use_ = false;
   unsigned mismatches_ = 0;  // since the last right answer
 };
 

@@ -92,6 +92,7 @@ class Exchanges final : public PoolEvents {
                    std::span<const std::uint8_t> message) override;
   void on_lost(Connection& connection, ExchangeId exchange, bool excused) override;
   void on_suspect(Connection& connection, ExchangeId exchange) override;
+  void on_garbled(Connection& connection, const Pipeline::Garbled& garbled) override;
   void on_unsuspected(Connection& connection, ExchangeId exchange) override;
   void on_change() override { look_again_ = pool_changed_ = true; }
   void on_upstreams_back() override { events_->on_upstreams_back(); }

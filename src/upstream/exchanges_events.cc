@@ -43,6 +43,16 @@ void Exchanges::on_suspect(Connection& connection, ExchangeId id) {
   ask_again(*exchange);
 }
 
+// It may have been another's: an answer to this attempt is still taken, and it counts as sent.
+void Exchanges::on_garbled(Connection& connection, const Pipeline::Garbled& garbled) {
+  Exchange* exchange = exchanges_.find(garbled.exchange);
+  if (exchange == nullptr) return;
+  exchange->for_each_on(connection.id(), [&garbled](Attempt& attempt) {
+    if (attempt.id.slot == garbled.slot) attempt.state = Attempt::State::suspect;
+  });
+  ask_again(*exchange);
+}
+
 // What was answered wrongly is not waited for any the more.
 void Exchanges::on_unsuspected(Connection& connection, ExchangeId id) {
   Exchange* exchange = exchanges_.find(id);

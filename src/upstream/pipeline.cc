@@ -126,12 +126,12 @@ void Pipeline::expect_garbled() {
   if (next != nullptr) garbled_.push_back(next_id);
 }
 
-std::vector<ExchangeId> Pipeline::take_garbled() {
-  std::vector<ExchangeId> found;
+std::vector<Pipeline::Garbled> Pipeline::take_garbled() {
+  std::vector<Garbled> found;
   while (!garbled_.empty()) {
     const Slot* slot = slots_.find(garbled_.front());
     if (slot != nullptr && slot->sequence > sequence_answered_) break;
-    if (slot != nullptr && !slot->abandoned) found.push_back(slot->exchange);
+    if (slot != nullptr && !slot->abandoned) found.push_back({slot->exchange, garbled_.front()});
     garbled_.pop_front();
   }
   return found;

@@ -64,7 +64,12 @@ class Pipeline {
 
   // Whose answers seem to have been what came illegible, each once: a server that answers in the
   // order it was asked had these to answer then, and has answered a later one since.
-  std::vector<ExchangeId> take_garbled();
+  struct Garbled {
+    ExchangeId exchange;
+    PipelineSlotId slot;
+    friend bool operator==(const Garbled&, const Garbled&) = default;
+  };
+  std::vector<Garbled> take_garbled();
 
   // The exchange no longer waits for this attempt; its ID stays taken until answered.
   // False for a slot that is stale or abandoned already.

@@ -63,26 +63,41 @@ void Pool::rank_group(const Group& group, const Exchange& exchange) {
 // been already, unnoticed: what is asked again takes the one that is least likely to.
 Connection* Pool::usable_connection(const Upstream& upstream, bool on_probation,
                                     const Exchange* exchange) const {
-  const Instant alive_since = exchange != nullptr ? exchange->alive_since(upstream.id) : Instant{};
-  const bool is_last = alive_since != Instant{};
   const bool again = exchange != nullptr && exchange->sends > 0;
   Connection* least_silent = nullptr;
   for (const auto& endpoint : upstream.endpoints) {
     if (on_probation && endpoint->health.open()) continue;
     const bool unproven = on_probation && endpoint->known_failing;
     for (const auto& connection : endpoint->connections) {
-      const bool one_only = unproven && connection->answered() == 0;
-      if (connection->last_heard() < alive_since || spent(*connection)) continue;
-      // The last send is not for finding out whether a server answers again; a probe does that.
-      if (is_last && endpoint->turns_away() && connection->answered() == 0) continue;
-      if (!connection->usable(one_only ? 1 : pipeline_queries_max)) continue;
+      const std::size_t room =
+          unproven && connection->answered() == 0 ? std::size_t{1} : endpoint->in_flight_max;
+      if (!connection->usable(room) || spent(*connection)) continue;
       if (!again) return connection.get();
+      if (!may_carry(*connection, *exchange)) continue;
       if (least_silent == nullptr || connection->silent_for() < least_silent->silent_for()) {
         least_silent = connection.get();
       }
     }
   }
   return least_silent;
+}
+
+// The last send of an exchange goes over a connection that has shown signs of life since the first,
+// and is not for finding out whether a server answers again; a probe does that.
+bool Pool::may_carry(const Connection& connection, const Exchange& exchange) const {
+  const Endpoint& endpoint = connection.endpoint();
+  const Instant alive_since = exchange.alive_since(endpoint.upstream->id);
+  if (alive_since == Instant{}) return true;
+  return connection.last_heard() >= alive_since &&
+         (connection.answered() > 0 || !endpoint.turns_away());
+}
+
+// There is a connection that waits for its first answer, to a query of our own: no other one would
+// know sooner.
+bool Pool::awaits_probe(const Endpoint& endpoint) {
+  return endpoint.turns_away() &&
+         std::any_of(endpoint.connections.begin(), endpoint.connections.end(),
+                     [](const auto& one) { return one->usable() && one->answered() == 0; });
 }
 
 // What an upstream said keeps its question within its group: others answer by another policy.
@@ -179,9 +194,9 @@ Connection* Pool::pick_for_late(const Exchange& exchange) {
   if (endpoint.upstream == &departed_) return nullptr;
   Connection* best = nullptr;
   for (const auto& connection : endpoint.connections) {
-    const bool other = connection.get() != silent && !connection->silent_since(exchange.asked) &&
-                       connection->last_heard() >= exchange.alive_since(first.upstream);
-    if (!other || !connection->usable()) continue;
+    const bool other = connection.get() != silent && !connection->silent_since(exchange.asked);
+    if (!other || !connection->usable(endpoint.in_flight_max) || spent(*connection)) continue;
+    if (!may_carry(*connection, exchange)) continue;
     if (best == nullptr || connection->silent_for() < best->silent_for()) best = connection.get();
   }
   if (best != nullptr) return best;
@@ -230,7 +245,7 @@ bool Pool::expect_soon(Upstream& upstream, std::size_t waiting) {
   }
   const bool may_open = upstream.connection_count() < connections_per_upstream_max;
   for (const auto& endpoint : upstream.endpoints) {
-    if (!may_open || endpoint->backoff->snapshot().failing()) continue;
+    if (!may_open || endpoint->backoff->snapshot().failing() || awaits_probe(*endpoint)) continue;
     // One that has been connecting for too long is left alone; its neighbour gets a chance.
     if (endpoint->opening() && room_soon == 0) continue;
     open(*endpoint);
@@ -242,10 +257,13 @@ bool Pool::expect_soon(Upstream& upstream, std::size_t waiting) {
 // Has it been given all that its server answers on one connection? The server may close it any
 // moment; one that has not done so for long enough takes more.
 bool Pool::spent(const Connection& connection) const {
-  const Endpoint& endpoint = connection.endpoint();
-  return connection.sent() >= endpoint.answer_limit.get() &&
-         now_ - connection.last_use() <
-             std::max(AnswerLimit::close_within, endpoint.suspicion_after());
+  return connection.sent() >= connection.endpoint().answer_limit.get() &&
+         now_ < rested_at(connection);
+}
+
+Instant Pool::rested_at(const Connection& connection) const {
+  const Duration rest = connection.endpoint().suspicion_after();
+  return connection.last_use() + std::max(AnswerLimit::close_within, rest);
 }
 
 PipelineSlotId Pool::send(Connection& connection, ExchangeId exchange, const Question& question,
@@ -260,13 +278,17 @@ void Pool::prepare_next(const Connection& connection) {
   Endpoint& endpoint = connection.endpoint();
   const AnswerLimit& limit = endpoint.answer_limit;
   const auto ends_soon = [&limit](const Connection& one) {
-    return limit.nears(one.sent(), one.outstanding());
+    return !one.untouched() && limit.nears(one.sent(), one.outstanding());
   };
   if (!ends_soon(connection) || endpoint.upstream == &departed_) return;
   for (const auto& other : endpoint.connections) {
     if (other->opening() || (other->usable() && !ends_soon(*other))) return;
   }
-  if (endpoint.upstream->connection_count() < connections_per_upstream_max) open(endpoint);
+  const bool works = !endpoint.known_failing && !endpoint.backoff->snapshot().failing() &&
+                     now_ - endpoint.last_begun >= backoff_first;
+  if (works && endpoint.upstream->connection_count() < connections_per_upstream_max) {
+    open(endpoint);
+  }
 }
 
 // Nobody has a connection or will soon: whoever failed may be back.
@@ -276,6 +298,7 @@ void Pool::try_failing(const Exchange& exchange, bool fresh) {
     for (const auto& endpoint : upstream->endpoints) {
       if (upstream->connection_count() >= connections_per_upstream_max) break;
       if (endpoint->opening() || !endpoint->backoff->snapshot().failing()) continue;
+      if (awaits_probe(*endpoint)) continue;
       if (endpoint->backoff->begin_attempt(now_, fresh, random_)) open(*endpoint);
     }
   }

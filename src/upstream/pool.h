@@ -23,7 +23,7 @@ namespace sotto {
 
 // One connection carries everything; more are opened only while others are silent or full, or will
 // be closed by their server soon.
-inline constexpr std::size_t connections_per_upstream_max = 12;
+inline constexpr std::size_t connections_per_upstream_max = 8;
 // While an upstream takes longer than this to connect, the next one is tried too: longer than a
 // handshake across the world.
 inline constexpr Duration connect_patience = std::chrono::milliseconds{250};
@@ -64,6 +64,8 @@ class PoolEvents {
   // The connection is silent, or the answer was among what came garbled: ask elsewhere, but an
   // answer from it would still do.
   virtual void on_suspect(Connection& connection, ExchangeId exchange) = 0;
+  // What came illegible was the answer to this attempt, by all appearances.
+  virtual void on_garbled(Connection& connection, const Pipeline::Garbled& garbled) = 0;
   // It is not silent after all.
   virtual void on_unsuspected(Connection& connection, ExchangeId exchange) = 0;
   // A connection became usable, or one failed: whoever waits should look again.
@@ -181,7 +183,8 @@ class Pool final : public ConnectionEvents {
                 std::span<const std::uint8_t> message) override;
   void on_suspect(Connection& connection) override;
   void on_unsuspected(Connection& connection) override;
-  void on_garbled(Connection& connection, ExchangeId exchange) override;
+  void on_garbled(Connection& connection, const Pipeline::Garbled& garbled) override;
+  void on_overdue(Connection& connection, ExchangeId exchange) override;
   void on_closed(Connection& connection, const LinkClosed& closed) override;
 
  private:
@@ -220,6 +223,9 @@ class Pool final : public ConnectionEvents {
                                 const Exchange* exchange = nullptr) const;
   bool expect_soon(Upstream& upstream, std::size_t waiting);
   bool spent(const Connection& connection) const;
+  Instant rested_at(const Connection& connection) const;
+  bool may_carry(const Connection& connection, const Exchange& exchange) const;
+  static bool awaits_probe(const Endpoint& endpoint);
   void prepare_next(const Connection& connection);
   void prepare_spare(Endpoint& endpoint);
   void try_failing(const Exchange& exchange, bool fresh);

@@ -145,13 +145,17 @@ void Pool::note_answer(Connection& connection, const Pipeline::Match& match,
     endpoint.health.on_good();
   }
   const Duration latency = now_ - match.sent;
-  if (latency < endpoint.suspicion_after()) {
+  if (match.exchange && latency < endpoint.suspicion_after()) {
     endpoint.prompt_since = std::max(endpoint.prompt_since, match.sent);
   }
   if (connection.heard_in_time(match.sent)) upstream.latency.add(latency);
   upstream.expected.add(latency, now_);
   upstream.wait.add(latency);
-  endpoint.answer_limit.on_answer(connection.answered());
+  if (endpoint.answer_limit.on_answer(connection.answered())) {
+    endpoint.in_flight_max = pipeline_queries_max;
+  } else if (connection.answered() > endpoint.in_flight_max) {
+    endpoint.in_flight_max = std::min<std::size_t>(connection.answered(), pipeline_queries_max);
+  }
 }
 
 void Pool::note_recovery(Endpoint& endpoint) {
@@ -260,7 +264,11 @@ void Pool::on_unsuspected(Connection& connection) {
   events_->on_change();
 }
 
-void Pool::on_garbled(Connection& connection, ExchangeId exchange) {
+void Pool::on_garbled(Connection& connection, const Pipeline::Garbled& garbled) {
+  events_->on_garbled(connection, garbled);
+}
+
+void Pool::on_overdue(Connection& connection, ExchangeId exchange) {
   events_->on_suspect(connection, exchange);
 }
 
@@ -290,7 +298,7 @@ void Pool::on_closed(Connection& connection, const LinkClosed& closed) {
   learn_from_end(connection, closed, lost.size());
   something_closed_ = true;
   // What we closed as it was silent for too long may have been heard all the same.
-  const bool excused = closed.path_gone || (useful && closed.by_peer);
+  const bool excused = closed.path_gone || (connection.of_use() && closed.by_peer);
   for (const ExchangeId exchange : lost) events_->on_lost(connection, exchange, excused);
   const bool in_order = closed.kind == FailureKind::none && lost.empty();
   const bool worked = useful || (connection.never_asked() && !turned_away);
@@ -300,8 +308,12 @@ void Pool::on_closed(Connection& connection, const LinkClosed& closed) {
 
 void Pool::learn_from_end(Connection& connection, const LinkClosed& closed, std::size_t lost) {
   Endpoint& endpoint = connection.endpoint();
+  // What is in flight from now on is what this server has shown to answer per connection. A single
+  // loss is a race with an idle server's close and teaches nothing.
+  if (connection.answered() > 0 && closed.by_peer && lost > 1) {
+    endpoint.in_flight_max = std::min<std::size_t>(endpoint.in_flight_max, connection.answered());
+  }
   if (closed.by_peer && closed.kind == FailureKind::none) {
-    // A single loss is a race with an idle server's close.
     const bool answered_now = now_ - connection.last_heard() < AnswerLimit::close_within;
     endpoint.answer_limit.on_closed(connection.answered(), lost > 1 || answered_now);
   }

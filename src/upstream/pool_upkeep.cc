@@ -15,6 +15,9 @@ Instant Pool::next_deadline(bool exchanges_wait) const {
       if (exchanges_wait && young(*connection)) {
         deadline = std::min(deadline, connection->began() + connect_patience);
       }
+      if (exchanges_wait && spent(*connection)) {
+        deadline = std::min(deadline, rested_at(*connection));
+      }
     }
     if (exchanges_wait && !endpoint.opening()) {
       // One that is due already was looked at in this turn and found no use.
@@ -120,7 +123,7 @@ void Pool::probe(Upstream& upstream) {
 // Whether it serves well again, no other endpoint can tell.
 void Pool::probe(Endpoint& endpoint) {
   for (const auto& connection : endpoint.connections) {
-    if (connection->usable()) return probe(*connection);
+    if (connection->usable(endpoint.in_flight_max)) return probe(*connection);
   }
   const bool room = endpoint.upstream->connection_count() < connections_per_upstream_max;
   if (!endpoint.opening() && room && !endpoint.backoff->snapshot().failing()) open(endpoint);
@@ -203,6 +206,7 @@ void Pool::forget_path(Endpoint& endpoint) {
   endpoint.health.reset();
   endpoint.idle_limit = {};
   endpoint.edns = {};
+  endpoint.in_flight_max = pipeline_queries_max;
   endpoint.answer_limit = {};
   endpoint.silences = 0;
   endpoint.upstream->expected = {};

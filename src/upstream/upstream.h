@@ -68,6 +68,8 @@ struct Endpoint {
   Health health;
   IdleLimit idle_limit;
   EdnsMemory edns;
+  // What it has shown to answer of what is sent at once on one connection.
+  std::size_t in_flight_max = pipeline_queries_max;
   AnswerLimit answer_limit;
   bool known_failing = false;  // has been reported to the observer
   Instant last_failure{};
@@ -89,8 +91,7 @@ struct Endpoint {
   bool turns_away() const { return known_failing && last_failure >= failing_since; }
   // Queries that a new connection will carry at once.
   std::size_t room() const {
-    return static_cast<std::size_t>(
-        std::min<std::uint64_t>(answer_limit.get(), pipeline_queries_max));
+    return static_cast<std::size_t>(std::min<std::uint64_t>(answer_limit.get(), in_flight_max));
   }
   bool opening() const {
     return std::any_of(connections.begin(), connections.end(),

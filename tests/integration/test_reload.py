@@ -45,7 +45,7 @@ def test_upstreams_change_under_load_without_a_lost_query(start, make_fake):
 
 def test_a_storm_of_reloads_loses_nothing(start, fake):
     """SIGHUP thirty times in a row, under load."""
-    sotto = start(fake)
+    sotto = start(fake, hedge={"budget": 0})  # on a busy machine a query may be late
     results = []
     load = threading.Thread(target=lambda: results.append(sotto.load(500, 500)))
     load.start()

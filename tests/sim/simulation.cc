@@ -42,6 +42,9 @@ class Liar final : public PoolEvents {
   void on_suspect(Connection& connection, ExchangeId exchange) override {
     exchanges_.on_suspect(connection, exchange);
   }
+  void on_garbled(Connection& connection, const Pipeline::Garbled& garbled) override {
+    exchanges_.on_garbled(connection, garbled);
+  }
   void on_unsuspected(Connection& connection, ExchangeId exchange) override {
     exchanges_.on_unsuspected(connection, exchange);
   }

@@ -41,9 +41,9 @@ TEST(AnswerLimit, ACloseForIdlenessTellsNothing) {
 
 TEST(AnswerLimit, OneAnswerMoreRefutesIt) {
   AnswerLimit limit = limit_of(50);
-  limit.on_answer(50);
+  EXPECT_FALSE(limit.on_answer(50));
   EXPECT_EQ(limit.get(), 50U);
-  limit.on_answer(51);
+  EXPECT_TRUE(limit.on_answer(51));
   EXPECT_EQ(limit.get(), AnswerLimit::none);
 }
 

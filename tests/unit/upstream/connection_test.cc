@@ -24,7 +24,8 @@ class Recorder final : public ConnectionEvents {
   }
   void on_suspect(Connection&) override { ++suspect; }
   void on_unsuspected(Connection&) override { ++unsuspected; }
-  void on_garbled(Connection&, ExchangeId exchange) override { garbled.push_back(exchange); }
+  void on_garbled(Connection&, const Pipeline::Garbled& one) override { garbled.push_back(one); }
+  void on_overdue(Connection&, ExchangeId exchange) override { overdue.push_back(exchange); }
   void on_closed(Connection& connection, const LinkClosed& closed) override {
     closed_as.push_back(closed);
     lost = connection.waiting().size();
@@ -36,7 +37,8 @@ class Recorder final : public ConnectionEvents {
   std::size_t lost = 0;
   std::vector<Pipeline::Verdict> matches;
   std::vector<LinkClosed> closed_as;
-  std::vector<ExchangeId> garbled;
+  std::vector<Pipeline::Garbled> garbled;
+  std::vector<ExchangeId> overdue;
 };
 
 // One connection brought into a state.
@@ -328,9 +330,9 @@ TEST(Connection, WhatCameGarbledMayHaveBeenAnybodys) {
   stage.link().respond(garbage);
   const Instant last = stage.now;
   stage.wait(first + suspicion_after - stage.now);
-  EXPECT_EQ(stage.events.garbled.size(), 1U);
+  EXPECT_EQ(stage.events.overdue.size(), 1U);
   stage.wait(last + suspicion_after - stage.now);
-  EXPECT_EQ(stage.events.garbled.size(), 3U) << "the first again, and the second";
+  EXPECT_EQ(stage.events.overdue.size(), 3U) << "the first again, and the second";
 }
 
 TEST(Connection, AHandshakeThatNobodyLookedAfterHasNotFailed) {

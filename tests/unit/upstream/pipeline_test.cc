@@ -201,15 +201,18 @@ TEST_F(PipelineTest, IdsAreSpreadOverTheWholeSpace) {
 TEST_F(PipelineTest, TheNextInOrderIsTakenForGarbledOnceALaterOneIsAnswered) {
   const std::vector<std::uint8_t> garbage(40, 0x55);
   const SeenQuery first = add(1, "a.");
-  const SeenQuery second = add(2, "b.");
-  const SeenQuery third = add(3, "c.");
+  add(2, "b.");
+  const PipelineSlotId second_slot = slot_;
+  add(3, "c.");
+  const PipelineSlotId third_slot = slot_;
   const SeenQuery fourth = add(4, "d.");
   pipeline_.receive(first.answer());
   EXPECT_EQ(pipeline_.receive(garbage).verdict, Pipeline::Verdict::unasked);
   EXPECT_EQ(pipeline_.receive(garbage).verdict, Pipeline::Verdict::unasked);
   EXPECT_TRUE(pipeline_.take_garbled().empty()) << "it may be out of order";
   pipeline_.receive(fourth.answer());
-  EXPECT_EQ(pipeline_.take_garbled(), (std::vector<ExchangeId>{{2, 1}, {3, 1}}));
+  EXPECT_EQ(pipeline_.take_garbled(),
+            (std::vector<Pipeline::Garbled>{{{2, 1}, second_slot}, {{3, 1}, third_slot}}));
   EXPECT_TRUE(pipeline_.take_garbled().empty()) << "each once";
 }
 
@@ -229,12 +232,13 @@ TEST_F(PipelineTest, WhatIsAnsweredAfterAllOrGivenUpIsNotGarbled) {
 
 TEST_F(PipelineTest, OnlyWhatWasSentBeforeAnAnsweredOneIsGarbled) {
   const std::vector<std::uint8_t> garbage(12, 0x55);
-  const SeenQuery first = add(1, "a.");
+  add(1, "a.");
+  const PipelineSlotId first_slot = slot_;
   pipeline_.receive(garbage);
   pipeline_.receive(garbage);  // nobody is left whose it could be
   const SeenQuery second = add(2, "b.");
   pipeline_.receive(second.answer());
-  EXPECT_EQ(pipeline_.take_garbled(), (std::vector<ExchangeId>{{1, 1}}));
+  EXPECT_EQ(pipeline_.take_garbled(), (std::vector<Pipeline::Garbled>{{{1, 1}, first_slot}}));
 }
 
 // The pipeline against a map from ID to query, under random operations.

@@ -79,6 +79,7 @@ TEST(Pool, TheNextConnectionIsThereBeforeTheServerClosesThisOne) {
     world.respond(world.link(2), query.answer());
   }
   ASSERT_EQ(world.answers.size(), 2 * answers_max + 2) << "what was lost was asked again";
+  world.wait(backoff_first);
 
   for (std::size_t sent = 3; sent <= answers_max; ++sent) {
     world.ask();
