@@ -21,6 +21,7 @@ class Shrinker {
       smaller_ = false;
       shorten(&Scenario::queries);
       shorten(&Scenario::faults);
+      shorten_by_pairs(&Scenario::queries);
       simplify();
     } while (smaller_ && best_.runs < runs_max_);
     return std::move(best_);
@@ -52,6 +53,23 @@ class Shrinker {
         const std::size_t count = std::min(part, entries.size() - at);
         entries.erase(begin, begin + static_cast<std::ptrdiff_t>(count));
         if (!try_candidate(std::move(candidate))) at += part;
+      }
+    }
+  }
+
+  // What needs another entry to be of no use, such as a query that keeps a connection busy for the
+  // next one. Only where few are left.
+  template <class Entry>
+  void shorten_by_pairs(std::vector<Entry> Scenario::*list) {
+    constexpr std::size_t entries_max = 16;
+    if ((best_.scenario.*list).size() > entries_max) return;
+    for (std::size_t one = 0; one < (best_.scenario.*list).size(); ++one) {
+      for (std::size_t other = one + 1; other < (best_.scenario.*list).size();) {
+        Scenario candidate = best_.scenario;
+        std::vector<Entry>& entries = candidate.*list;
+        entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(other));
+        entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(one));
+        if (!try_candidate(std::move(candidate))) ++other;
       }
     }
   }
