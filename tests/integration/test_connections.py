@@ -38,6 +38,16 @@ def test_closing_after_every_50_answers_loses_nothing(start, fake, kind):
     assert_budget(fake)
 
 
+def test_a_server_that_counts_is_left_before_it_closes(start, fake):
+    """Two connections show it; each of the others would leave ten queries to be sent again."""
+    fake.close_after_answers, fake.answer = 50, answers.late(0.02)
+    sotto = start(fake, hedge={"budget": 0})
+    sotto.load(QUERIES // 2, PER_SECOND).assert_none_failed()
+    closed = QUERIES // 2 // 50
+    assert fake.connections >= closed
+    assert len(fake.queries) - QUERIES // 2 < 3 * closed
+
+
 @pytest.mark.parametrize("after", [1, 3])
 def test_closing_after_few_answers_loses_nothing(start, fake, after):
     """BEHAVIOUR 7: what is in flight is limited to what that server answers per connection."""
