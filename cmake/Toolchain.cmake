@@ -3,8 +3,8 @@
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # Paths below the checkout count from there: what one checkout compiled, any other finds, such as
-  # the image's.
+  # Paths below the checkout count from there: what one checkout compiled without debug information,
+  # any other finds, such as the image's.
   set(CMAKE_CXX_COMPILER_LAUNCHER
     ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${CCACHE})
 endif()
