@@ -20,8 +20,8 @@ class AnswerLimit {
 
   // The server closed a connection in order after so many answers. cut_short: others were still
   // waited for, or it had answered a moment ago, so that it was not for idleness. A server that
-  // restarts does so, too; one that counts comes to the same number again. (A reset tells nothing:
-  // a path that dies does it, and what a server had sent before its own is read first.)
+  // restarts does so, too; one that counts comes to the same number again. (A reset is not told: a
+  // path that dies makes one, too.)
   void on_closed(std::uint64_t answered, bool cut_short) {
     if (answered == 0 || !cut_short) return;
     const bool again = std::exchange(closed_after_, answered) == answered;

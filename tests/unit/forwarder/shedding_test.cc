@@ -280,7 +280,7 @@ TEST_F(SheddingTest, CountersAddUpUnderAnySchedule) {
   std::uint64_t responses = 0;
   for (int round = 0; round < 800; ++round) {
     const auto client = random() % 8 == 0 ? quiet : loud;
-    for (unsigned count = static_cast<unsigned>(random() % 160); count > 0; --count) {
+    for (unsigned count = static_cast<unsigned>(random() % 80); count > 0; --count) {
       ask(query(numbered(random() % 30'000)), ++last_, client);
     }
     clients_.gone = random() % 20 == 0 ? 1 + random() % last_ : 0;
