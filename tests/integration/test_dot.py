@@ -258,12 +258,11 @@ def test_many_handshakes_at_once_are_all_done(start, fake, leaf):
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(sotto.dot()) for _ in range(60)]
         sotto.await_readiness()  # so all are accepted
-        sotto.signal(signal.SIGSTOP)
-        for client in clients:
-            client.send_octets(client.hello())
-        for client in clients[::7]:
-            client.reset()
-        sotto.signal(signal.SIGCONT)
+        with sotto.stopped():
+            for client in clients:
+                client.send_octets(client.hello())
+            for client in clients[::7]:
+                client.reset()
         for index, client in enumerate(clients):
             if index % 7:
                 client.handshake().send(wire.query(f"burst-{index}.example", ident=index))

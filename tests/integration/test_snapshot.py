@@ -369,12 +369,11 @@ def test_a_second_process_does_not_disturb_one_that_saves(keep, path):
     first = keep(save_interval="1s")
     await_loaded(first)
     first.wait_until(new.exists, "writing")
-    first.signal(signal.SIGSTOP)
-    writing = new.exists()
-    second = keep()
-    await_loaded(second)
-    assert new.exists() == writing
-    first.signal(signal.SIGCONT)
+    with first.stopped():
+        writing = new.exists()
+        second = keep()
+        await_loaded(second)
+        assert new.exists() == writing
     first.wait_for_log("cache.saved")
     assert first.stop() == 0 and second.stop() == 0
     assert not warnings(first) and not warnings(second)

@@ -1,5 +1,7 @@
 """Child processes: started with their output kept, always stopped, shown when a test fails."""
 
+import contextlib
+import os
 import pathlib
 import re
 import signal
@@ -59,6 +61,16 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         self.child.send_signal(number)
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """All threads stand still meanwhile. The signal alone does not say when they do."""
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
 
     def wait(self, patience: float = PATIENCE) -> int:
         return self.child.wait(patience)
