@@ -7,12 +7,6 @@
 #include "dns/letter_case.h"
 
 namespace sotto {
-namespace {
-
-constexpr std::uint8_t label_octets_max = 63;  // RFC 1035 §2.3.4
-
-}  // namespace
-
 bool operator==(const Name& left, const Name& right) {
   return left.length_ == right.length_ &&
          std::memcmp(left.octets_.data(), right.octets_.data(), left.length_) == 0;
@@ -28,18 +22,6 @@ Result<Name> read_name(WireReader& reader, std::span<const std::uint8_t> message
   }
   reader.take(*behind - reader.position());
   return Name::from_octets(flat.view());
-}
-
-std::size_t plain_name_octets(std::span<const std::uint8_t> octets) {
-  // Every label shortens what is left of the octets.
-  std::size_t at = 0;
-  while (at < octets.size() && at < name_octets_max) {
-    const std::uint8_t length = octets[at];
-    if (length == 0) return at + 1;
-    if (length > label_octets_max) return 0;
-    at += std::size_t{length} + 1;
-  }
-  return 0;
 }
 
 bool equal_names(std::span<const std::uint8_t> left, std::span<const std::uint8_t> right) {

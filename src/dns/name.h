@@ -58,7 +58,18 @@ Result<Name> read_name(WireReader& reader, std::span<const std::uint8_t> message
 
 // Octets of the uncompressed name at the start of octets, or 0 if there is no valid one: cut short,
 // longer than 255 octets, a pointer or a reserved label type in it.
-std::size_t plain_name_octets(std::span<const std::uint8_t> octets);
+inline std::size_t plain_name_octets(std::span<const std::uint8_t> octets) {
+  constexpr std::uint8_t label_octets_max = 63;  // RFC 1035 §2.3.4
+  // Every label shortens what is left of the octets.
+  std::size_t at = 0;
+  while (at < octets.size() && at < name_octets_max) {
+    const std::uint8_t length = octets[at];
+    if (length == 0) return at + 1;
+    if (length > label_octets_max) return 0;
+    at += std::size_t{length} + 1;
+  }
+  return 0;
+}
 
 // ASCII letters to lower case (RFC 4343); length octets pass unharmed, as they are below 'A'.
 inline std::uint8_t fold_case(std::uint8_t octet) {

@@ -61,31 +61,45 @@ Verdict read_opt(const Record& record, QueryEdns& edns) {
 
 struct Counts {
   std::uint16_t questions;
-  std::uint16_t answers_and_authorities[2];
+  std::uint16_t answers;
+  std::uint16_t authorities;
   std::uint16_t additionals;
+
+  bool has_records() const { return (answers | authorities | additionals) != 0; }
 };
 
-// Everything behind the header. accept if all that the counts promise is there and well-formed.
-Verdict read_sections(std::span<const std::uint8_t> message, const Counts& counts, Query& query) {
-  std::size_t position = header_octets;
-  for (std::uint16_t i = 0; i < counts.questions; ++i) {
-    // Nothing stands before a question that a pointer could sensibly aim at.
-    const std::size_t name_octets = plain_name_octets(message.subspan(position));
-    if (name_octets == 0 || message.size() - position - name_octets < 4) return Verdict::formerr;
-    if (counts.questions == 1) {
-      query.qname = message.subspan(position, name_octets);
-      query.qtype = load16(message.data() + position + name_octets);
-      query.qclass = load16(message.data() + position + name_octets + 2);
-    }
-    position += name_octets + 4;
+// Reads the question at position and moves behind it.
+bool read_question(std::span<const std::uint8_t> message, std::size_t& position, Query& query) {
+  // Nothing stands before a question that a pointer could sensibly aim at.
+  const auto rest = message.subspan(position);
+  const std::size_t name_octets = plain_name_octets(rest);
+  if (name_octets == 0 || rest.size() - name_octets < question_tail_octets) return false;
+  query.qname = rest.first(name_octets);
+  query.qtype = load16(rest.data() + name_octets);
+  query.qclass = load16(rest.data() + name_octets + 2);
+  position += name_octets + question_tail_octets;
+  return true;
+}
+
+// QDCOUNT other than 1: nothing of these questions is used (RFC 9619).
+[[gnu::noinline]] bool skip_questions(std::span<const std::uint8_t> message, std::uint16_t count,
+                                      std::size_t& position) {
+  Query unused;
+  for (std::uint16_t i = 0; i < count; ++i) {
+    if (!read_question(message, position, unused)) return false;
   }
+  return true;
+}
+
+// accept if all the records that the counts promise are there and well-formed. Apart, so that a
+// query without any is read with less.
+[[gnu::noinline]] Verdict read_records(std::span<const std::uint8_t> message, std::size_t position,
+                                       Counts counts, Query& query) {
   Record record;
-  for (const std::uint16_t count : counts.answers_and_authorities) {
-    for (std::uint16_t i = 0; i < count; ++i) {
-      if (!read_record(message, position, record)) return Verdict::formerr;
-      // RFC 6891 §6.1.1: OPT stands in the additional section only.
-      if (record.type == rtype::opt) return Verdict::formerr;
-    }
+  for (std::uint32_t i = 0; i < std::uint32_t{counts.answers} + counts.authorities; ++i) {
+    if (!read_record(message, position, record)) return Verdict::formerr;
+    // RFC 6891 §6.1.1: OPT stands in the additional section only.
+    if (record.type == rtype::opt) return Verdict::formerr;
   }
   Verdict verdict = Verdict::accept;
   for (std::uint16_t i = 0; i < counts.additionals; ++i) {
@@ -96,6 +110,15 @@ Verdict read_sections(std::span<const std::uint8_t> message, const Counts& count
     verdict = of_opt;
   }
   return verdict;
+}
+
+// Everything behind the header.
+Verdict read_sections(std::span<const std::uint8_t> message, Counts counts, Query& query) {
+  std::size_t position = header_octets;
+  const bool read = counts.questions == 1 ? read_question(message, position, query)
+                                          : skip_questions(message, counts.questions, position);
+  if (!read) return Verdict::formerr;
+  return counts.has_records() ? read_records(message, position, counts, query) : Verdict::accept;
 }
 
 }  // namespace
@@ -109,7 +132,8 @@ Verdict parse_query(std::span<const std::uint8_t> message, Query& query) {
   // Answering a response could start a loop between two servers.
   if ((query.flags & flag::response) != 0) return Verdict::drop;
   const Counts counts{.questions = load16(header + 4),
-                      .answers_and_authorities = {load16(header + 6), load16(header + 8)},
+                      .answers = load16(header + 6),
+                      .authorities = load16(header + 8),
                       .additionals = load16(header + 10)};
   const Verdict sections = read_sections(message, counts, query);
   // Of another opcode's message we know the header only (RFC 8906 §3.1.4); the question and OPT are

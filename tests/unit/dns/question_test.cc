@@ -19,6 +19,24 @@ Question make(const char* name, std::uint16_t type = rtype::a, Question::Flags f
   return Question(wire(name), type, qclass, flags);
 }
 
+// Of names of every length, as eight and sixteen octets are folded at once; an octet at each place.
+TEST(Question, FoldsAsciiLettersAndNothingElse) {
+  for (std::size_t size = 3; size <= 65; ++size) {
+    for (unsigned value = 0; value < 256; ++value) {
+      Octets name(size, 'M');
+      name.front() = static_cast<std::uint8_t>(size - 2);
+      name.back() = 0;
+      name[1 + value % (size - 2)] = static_cast<std::uint8_t>(value);
+      Octets folded = name;
+      for (std::uint8_t& octet : folded) {
+        if (octet >= 'A' && octet <= 'Z') octet = static_cast<std::uint8_t>(octet - 'A' + 'a');
+      }
+      const Question question(name, rtype::a, rclass::in, {});
+      ASSERT_EQ(Octets(question.name().begin(), question.name().end()), folded) << size;
+    }
+  }
+}
+
 TEST(Question, TellsApartWhatHasOtherAnswers) {
   const Question question = make("www.example.com");
   EXPECT_EQ(question, make("WWW.eXample.COM"));
