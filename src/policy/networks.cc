@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
-#include <cassert>
 #include <charconv>
 #include <cstring>
 
@@ -10,9 +9,14 @@ namespace sotto {
 
 namespace {
 
-// The bits of an octet that a prefix ending inside it covers.
-std::uint8_t leading_bits(unsigned bits) {
-  return static_cast<std::uint8_t>(0xFF00U >> bits);
+using Octets = std::array<std::uint8_t, 16>;
+
+Octets leading_ones(std::size_t bits) {
+  Octets ones{};
+  for (std::size_t at = 0; at < bits; ++at) {
+    ones[at / 8] = static_cast<std::uint8_t>(ones[at / 8] | (0x80U >> at % 8));
+  }
+  return ones;
 }
 
 Result<std::uint8_t> parse_bits(std::string_view text, std::uint8_t bits_max) {
@@ -40,56 +44,47 @@ Result<Network> Network::parse(std::string_view text) {
   }
   std::memcpy(terminated, address.data(), address.size());
 
-  Network network;
-  if (inet_pton(AF_INET, terminated, network.prefix_.data()) == 1) {
-    network.octets_ = 4;
-  } else if (inet_pton(AF_INET6, terminated, network.prefix_.data()) == 1) {
-    network.octets_ = 16;
-  } else {
+  Octets prefix{};
+  std::size_t octets = 16;
+  if (inet_pton(AF_INET, terminated, prefix.data()) == 1) {
+    octets = 4;
+  } else if (inet_pton(AF_INET6, terminated, prefix.data()) != 1) {
     return fail(Error::bad_address);
   }
-  network.bits_ = static_cast<std::uint8_t>(network.octets_ * 8U);
+  std::size_t bits = octets * 8;
   if (slash != std::string_view::npos) {
-    const auto bits = parse_bits(text.substr(slash + 1), network.bits_);
-    if (!bits) return fail(bits.error());
-    network.bits_ = *bits;
+    const auto given = parse_bits(text.substr(slash + 1), static_cast<std::uint8_t>(bits));
+    if (!given) return fail(given.error());
+    bits = *given;
+  }
+  if (octets == 16 && bits >= mapped_bits &&
+      std::equal(mapped_prefix.begin(), mapped_prefix.end(), prefix.begin())) {
+    std::rotate(prefix.begin(), prefix.begin() + mapped_prefix.size(), prefix.end());
+    std::fill(prefix.begin() + 4, prefix.end(), std::uint8_t{0});
+    octets = 4;
+    bits -= mapped_bits;
   }
 
-  for (std::size_t i = network.bits_ / 8U; i < network.octets_; ++i) {
-    const std::uint8_t covered = i == network.bits_ / 8U ? leading_bits(network.bits_ % 8U) : 0;
-    if ((network.prefix_[i] & static_cast<std::uint8_t>(~covered)) != 0) {
-      return fail(Error::bad_address);
-    }
+  const Octets mask = leading_ones(bits);
+  for (std::size_t at = 0; at < octets; ++at) {
+    if ((prefix[at] & ~mask[at]) != 0) return fail(Error::bad_address);
   }
-  if (network.octets_ == 16 && network.bits_ >= mapped_bits &&
-      std::equal(mapped_prefix.begin(), mapped_prefix.end(), network.prefix_.begin())) {
-    std::copy_n(network.prefix_.begin() + mapped_prefix.size(), 4, network.prefix_.begin());
-    std::fill(network.prefix_.begin() + 4, network.prefix_.end(), std::uint8_t{0});
-    network.octets_ = 4;
-    network.bits_ = static_cast<std::uint8_t>(network.bits_ - mapped_bits);
-  }
+  Network network;
+  network.prefix_ = AddressWords(std::span(prefix).first(octets));
+  network.mask_ = AddressWords(std::span(mask).first(octets));
+  network.bits_ = static_cast<unsigned>(bits);
   return network;
 }
 
-bool Network::contains(std::span<const std::uint8_t> address) const {
-  assert(address.size() == 4 || address.size() == 16);
-  if (address.size() != octets_) return false;
-  const std::size_t whole = bits_ / 8U;
-  if (std::memcmp(address.data(), prefix_.data(), whole) != 0) return false;
-  const unsigned rest = bits_ % 8U;
-  return rest == 0 || ((address[whole] ^ prefix_[whole]) & leading_bits(rest)) == 0;
-}
-
 std::string Network::text() const {
+  const bool is_v4 = prefix_.octets == 4;
+  const auto v4 = static_cast<std::uint32_t>(prefix_.first);
+  const std::uint64_t v6[] = {prefix_.first, prefix_.second};
   char buffer[INET6_ADDRSTRLEN];
   const char* address =
-      inet_ntop(octets_ == 4 ? AF_INET : AF_INET6, prefix_.data(), buffer, sizeof buffer);
+      inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? static_cast<const void*>(&v4) : v6, buffer,
+                sizeof buffer);
   return std::string(address) + "/" + std::to_string(bits_);
-}
-
-bool any_contains(const std::vector<Network>& networks, std::span<const std::uint8_t> address) {
-  return std::ranges::any_of(
-      networks, [address](const Network& network) { return network.contains(address); });
 }
 
 const std::vector<Network>& local_networks() {

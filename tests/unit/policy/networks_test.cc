@@ -80,7 +80,7 @@ TEST(Network, Contains) {
   };
   for (const Row& row : rows) {
     const auto octets = address(row.address);
-    EXPECT_EQ(Network::parse(row.network).value().contains(octets), row.inside)
+    EXPECT_EQ(Network::parse(row.network).value().contains(AddressWords(octets)), row.inside)
         << row.network << " " << row.address;
   }
 }
