@@ -1,6 +1,7 @@
 #include "cache/cache.h"
 
 #include <algorithm>
+#include <cassert>
 #include <memory>
 
 #include "base/hash.h"
@@ -16,16 +17,13 @@ constexpr Tick to_ticks(Duration duration) {
 
 // RFC 8767 §4 to §6, RFC 8914 §4.4 and §4.20.
 void make_stale(Answer& answer, const Question& question) {
-  set_ttls(answer, question, stale_ttl);
+  set_ttls(answer.message, question, stale_ttl);
+  answer.ttl_min = stale_ttl;
   std::uint8_t* const flags = answer.message.data() + 2;
   store16(flags, load16(flags) & static_cast<std::uint16_t>(~flag::authentic_data));
   const bool no_name = answer.rcode == rcode::nxdomain;
   answer.extended_error =
       ExtendedError{.code = no_name ? ede::stale_nxdomain : ede::stale_answer, .text = {}};
-}
-
-bool in_last_tenth(const EntryHead& head, Tick ticks) {
-  return std::uint64_t{ticks} * 10 >= std::uint64_t{head.ttl} * ticks_per_second * 9;
 }
 
 static_assert(std::max(failure_hold_max, stale_recheck) <= Usefulness::hold_max * tick_length);
@@ -68,8 +66,15 @@ Shard& Cache::shard_of(std::uint64_t hash) const {
   return shards_[static_cast<std::size_t>(((hash >> 32U) * shards_.size()) >> 32U)];
 }
 
-Usefulness Cache::useful_at(Instant now) const {
-  return {.now = clock_.tick(now), .stale_max_age = stale_max_age_.load()};
+bool Cache::is_held(const EntryHead& head, const Usefulness& useful) const {
+  return head.epoch == epoch_.load(std::memory_order_relaxed) && useful.held(head);
+}
+
+// Somebody still asks for what is about to run out.
+bool Cache::is_refresh_due(const EntryHead& head, const Usefulness& useful) const {
+  const bool last_tenth =
+      std::uint64_t{useful.ticks(head)} * 10 >= std::uint64_t{head.ttl} * ticks_per_second * 9;
+  return last_tenth && head.claimed == 0 && !is_held(head, useful);
 }
 
 void Cache::set_stale_max_age(Duration age) {
@@ -82,9 +87,8 @@ Cache::Found Cache::find(const Question& question, std::uint64_t hash, Instant n
   EntryHead head;
   if (shards_.empty() || !shard_of(hash).find(question, hash, head, answer)) return {};
   const Usefulness useful = useful_at(now);
-  const bool held = head.epoch == epoch_.load(std::memory_order_relaxed) && useful.held(head);
   if (head.failure != 0) {
-    if (!held) return {};
+    if (!is_held(head, useful)) return {};
     answer.ttl_min = 0;
     if (!answer.extended_error) {
       answer.extended_error = ExtendedError{.code = ede::cached_error, .text = {}};
@@ -92,20 +96,44 @@ Cache::Found Cache::find(const Question& question, std::uint64_t hash, Instant n
     return {.state = State::failure, .refresh_due = false};
   }
   if (useful.fresh(head)) {
-    age_ttls(answer, question, useful.age(head));
-    const bool due = head.claimed == 0 && !held && in_last_tenth(head, useful.ticks(head));
-    return {.state = State::fresh, .refresh_due = due};
+    age_ttls(answer.message, question, useful.age(head));
+    answer.ttl_min = head.ttl - useful.age(head);
+    return {.state = State::fresh, .refresh_due = is_refresh_due(head, useful)};
   }
   if (!useful.any(head)) return {};
   make_stale(answer, question);
-  return {.state = State::stale, .refresh_due = !held || !held_since_expiry(head)};
+  return {.state = State::stale, .refresh_due = !is_held(head, useful) || !held_since_expiry(head)};
+}
+
+Cache::Placing Cache::place(const Question& question, std::uint64_t hash, Instant now,
+                            std::span<std::uint8_t> message, PlacedMessage& placed) {
+  EntryHead head;
+  if (shards_.empty() || !shard_of(hash).find(question, hash, head, message)) {
+    return Placing::absent;
+  }
+  const Usefulness useful = useful_at(now);
+  const bool plain = head.failure == 0 && head.ede_octets == 0 && is_placed(head, message.size());
+  if (!plain || !useful.fresh(head) || is_refresh_due(head, useful)) return Placing::other;
+  placed = {.octets = header_octets + head.payload_octets,
+            .rcode = head.rcode,
+            .authentic = head.authentic != 0,
+            .answers = head.answers,
+            .authorities = head.authorities,
+            .additionals = head.additionals};
+  age_ttls(message.first(placed.octets), question, useful.age(head));
+  return Placing::placed;
 }
 
 void Cache::prefetch(std::span<const std::uint64_t> hashes) const {
   if (shards_.empty()) return;
-  for (const std::uint64_t hash : hashes) shard_of(hash).prefetch();
-  for (const std::uint64_t hash : hashes) shard_of(hash).prefetch_slot(hash);
-  for (const std::uint64_t hash : hashes) shard_of(hash).prefetch_entry(hash);
+  std::array<const Shard*, prefetch_max> shards;
+  assert(hashes.size() <= shards.size());
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    shards[i] = &shard_of(hashes[i]);
+    shards[i]->prefetch();
+  }
+  for (std::size_t i = 0; i < hashes.size(); ++i) shards[i]->prefetch_slot(hashes[i]);
+  for (std::size_t i = 0; i < hashes.size(); ++i) shards[i]->prefetch_entry(hashes[i]);
 }
 
 bool Cache::claim_refresh(const Question& question, std::uint64_t hash) {

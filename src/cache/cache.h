@@ -19,6 +19,7 @@
 #include "dns/answer.h"
 #include "dns/name.h"
 #include "dns/question.h"
+#include "dns/response.h"
 
 namespace sotto {
 
@@ -79,8 +80,20 @@ class Cache {
   // without AD, with EDE 3 or 19. Thread-safe, without a lock.
   Found find(const Question& question, std::uint64_t hash, Instant now, Answer& answer);
 
+  enum class Placing : std::uint8_t {
+    absent,
+    placed,
+    other,  // something is known that only find() can tell
+  };
+  // The usual case of find(), without a copy in between: a fresh answer without EDE, with no
+  // refresh due, is written where a response has it, TTLs aged. message: room for the header,
+  // question and records, at least plain_udp_octets_max less OPT; all of it may be written to.
+  Placing place(const Question& question, std::uint64_t hash, Instant now,
+                std::span<std::uint8_t> message, PlacedMessage& placed);
+
   // Has the memory fetched that find() will look at for these hashes: in a batch, the waits for it
-  // overlap.
+  // overlap. At most prefetch_max.
+  static constexpr std::size_t prefetch_max = 16;
   void prefetch(std::span<const std::uint64_t> hashes) const;
 
   // True for one caller per stored answer: that one refreshes it. Thread-safe, like all below.
@@ -139,7 +152,12 @@ class Cache {
 
  private:
   Shard& shard_of(std::uint64_t hash) const;
-  Usefulness useful_at(Instant now) const;
+  Usefulness useful_at(Instant now) const {
+    return {.now = clock_.tick(now),
+            .stale_max_age = stale_max_age_.load(std::memory_order_relaxed)};
+  }
+  bool is_held(const EntryHead& head, const Usefulness& useful) const;
+  bool is_refresh_due(const EntryHead& head, const Usefulness& useful) const;
   void hold_refresh(Shard::Writer& writer, Handle known, Instant now);
   bool was_flushed(std::uint32_t generation, const Question& question) const;
   void note_flush(std::span<const std::uint8_t> name, bool below);

@@ -18,8 +18,6 @@ struct StoredEnd {
 };
 static_assert(sizeof(StoredEnd) == word_octets);
 
-using HeadWords = std::array<std::uint64_t, entry_head_words>;
-
 // The question section: name, type, class.
 std::span<const std::uint8_t> wire_question(const Question& question) {
   return question.key().first(question.name().size() + question_tail_octets);
@@ -66,27 +64,36 @@ void complete_answer(const Word* behind_payload, const EntryHead& head, Answer& 
   store16(header + 10, head.additionals);
 }
 
+// As far as the head tells.
+inline EntryMatch match_head(const Word* block, const Word* end, const Question& question,
+                             EntryHead& head) {
+  if (block + entry_prefix_words > end) return EntryMatch::torn;
+  load_entry_head(block, head);
+  if (head.scope != question.scope()) return EntryMatch::other;
+  if (head.payload_octets < wire_question(question).size()) return EntryMatch::other;
+  if (head.payload_octets > message_octets_max - header_octets) return EntryMatch::torn;
+  return block + entry_words(head) > end ? EntryMatch::torn : EntryMatch::same;
+}
+
+// Names end themselves: if these octets are equal, so are the names' lengths.
+bool begins_with_question(const std::uint8_t* payload, const Question& question) {
+  const auto asked = wire_question(question);
+  return std::memcmp(payload, asked.data(), asked.size()) == 0;
+}
+
 template <class Change>
-void for_each_ttl(Answer& answer, const Question& question, Change change) {
-  RecordWalk walk(answer.message, header_octets + wire_question(question).size());
+void for_each_ttl(std::span<std::uint8_t> message, const Question& question, Change change) {
+  RecordWalk walk(message, header_octets + wire_question(question).size());
   while (!walk.at_end()) {
-    std::uint8_t* const ttl = answer.message.data() + walk.next().ttl();
+    std::uint8_t* const ttl = message.data() + walk.next().ttl();
     store32(ttl, change(load32(ttl)));
   }
 }
 
 }  // namespace
 
-EntryHead load_entry_head(const Word* block) {
-  HeadWords words;
-  for (std::size_t i = 0; i < entry_head_words; ++i) {
-    words[i] = load_word(block[block_head_words + i]);
-  }
-  return std::bit_cast<EntryHead>(words);
-}
-
 void store_entry_head(Word* block, const EntryHead& head) {
-  const auto words = std::bit_cast<HeadWords>(head);
+  const auto words = std::bit_cast<std::array<std::uint64_t, entry_head_words>>(head);
   for (std::size_t i = 0; i < entry_head_words; ++i) {
     store_word(block[block_head_words + i], words[i]);
   }
@@ -147,21 +154,27 @@ void PackedEntry::store(Word* block) const {
 
 EntryMatch read_entry(const Word* block, const Word* end, const Question& question, EntryHead& head,
                       Answer& answer) {
-  const auto asked = wire_question(question);
-  if (block + entry_prefix_words > end) return EntryMatch::torn;
-  head = load_entry_head(block);
-  if (head.scope != question.scope()) return EntryMatch::other;
-  if (head.payload_octets < asked.size()) return EntryMatch::other;
-  if (head.payload_octets > message_octets_max - header_octets) return EntryMatch::torn;
-  if (block + entry_words(head) > end) return EntryMatch::torn;
+  const EntryMatch match = match_head(block, end, question, head);
+  if (match != EntryMatch::same) return match;
   answer.message.resize(header_octets + head.payload_octets);
   std::uint8_t* const payload = answer.message.data() + header_octets;
   const Word* const from = block + entry_prefix_words;
   copy_from_words(from, payload, head.payload_octets);
-  // Names end themselves: if these octets are equal, so are the names' lengths.
-  if (std::memcmp(payload, asked.data(), asked.size()) != 0) return EntryMatch::other;
+  if (!begins_with_question(payload, question)) return EntryMatch::other;
   complete_answer(from + words_for(head.payload_octets), head, answer);
   return EntryMatch::same;
+}
+
+EntryMatch read_entry(const Word* block, const Word* end, const Question& question, EntryHead& head,
+                      std::span<std::uint8_t> message) {
+  assert(message.size() >= header_octets + question.key().size());
+  const EntryMatch match = match_head(block, end, question, head);
+  if (match != EntryMatch::same) return match;
+  const std::size_t words =
+      std::min(words_for(head.payload_octets), (message.size() - header_octets) / word_octets);
+  std::uint8_t* const payload = message.data() + header_octets;
+  copy_whole_words(block + entry_prefix_words, payload, words);
+  return begins_with_question(payload, question) ? EntryMatch::same : EntryMatch::other;
 }
 
 EntryKey load_entry_key(const Word* block) {
@@ -186,25 +199,23 @@ Question entry_question(const Word* block) {
 }
 
 void read_entry_answer(const Word* block, EntryHead& head, Answer& answer) {
-  head = load_entry_head(block);
+  load_entry_head(block, head);
   answer.message.resize(header_octets + head.payload_octets);
   const Word* const from = block + entry_prefix_words;
   copy_from_words(from, answer.message.data() + header_octets, head.payload_octets);
   complete_answer(from + words_for(head.payload_octets), head, answer);
 }
 
-void age_ttls(Answer& answer, const Question& question, std::uint32_t seconds) {
+void age_ttls(std::span<std::uint8_t> message, const Question& question, std::uint32_t seconds) {
   if (seconds == 0) return;
-  for_each_ttl(answer, question, [seconds](std::uint32_t ttl) {
+  for_each_ttl(message, question, [seconds](std::uint32_t ttl) {
     assert(ttl >= seconds);
     return ttl - seconds;
   });
-  answer.ttl_min -= std::min(answer.ttl_min, seconds);
 }
 
-void set_ttls(Answer& answer, const Question& question, std::uint32_t ttl) {
-  for_each_ttl(answer, question, [ttl](std::uint32_t) { return ttl; });
-  answer.ttl_min = ttl;
+void set_ttls(std::span<std::uint8_t> message, const Question& question, std::uint32_t ttl) {
+  for_each_ttl(message, question, [ttl](std::uint32_t) { return ttl; });
 }
 
 }  // namespace sotto

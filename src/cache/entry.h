@@ -81,7 +81,15 @@ struct Usefulness {
   bool is_ahead(Tick time, Tick ahead_max) const { return time - now - 1 < ahead_max; }
 };
 
-EntryHead load_entry_head(const Word* block);
+inline void load_entry_head(const Word* block, EntryHead& head) {
+  copy_whole_words(block + block_head_words, reinterpret_cast<std::uint8_t*>(&head),
+                   entry_head_words);
+}
+inline EntryHead load_entry_head(const Word* block) {
+  EntryHead head;
+  load_entry_head(block, head);
+  return head;
+}
 void store_entry_head(Word* block, const EntryHead& head);
 
 // An entry about to be stored; large, so built where it is needed and not passed by value.
@@ -98,14 +106,23 @@ struct PackedEntry {
 Answer without_records(const Question& question, const Answer& failure);
 
 enum class EntryMatch : std::uint8_t {
-  same,   // answer is filled: the message as it was stored, TTLs not aged
+  same,   // what was asked for is filled: the message as it was stored, TTLs not aged
   other,  // another question's entry
   torn,   // somebody writes here; what was read means nothing
 };
 // Copies the entry at block if it is question's. Reads nothing at or behind end. The entry may be
-// written meanwhile: whoever calls checks that it was not, before answer is used.
+// written meanwhile: whoever calls checks that it was not, before what was copied is used.
 EntryMatch read_entry(const Word* block, const Word* end, const Question& question, EntryHead& head,
                       Answer& answer);
+
+// The same for question and records only, which go right where a message has them, behind the room
+// for its header. They are all there if is_placed(); else what was written means nothing.
+EntryMatch read_entry(const Word* block, const Word* end, const Question& question, EntryHead& head,
+                      std::span<std::uint8_t> message);
+// Whole words are written.
+constexpr bool is_placed(const EntryHead& head, std::size_t message_octets) {
+  return header_octets + words_for(head.payload_octets) * word_octets <= message_octets;
+}
 
 // The key of the question of an entry nobody writes to, as Question::key() has it.
 struct EntryKey {
@@ -122,8 +139,8 @@ Question entry_question(const Word* block);
 // … and its answer, TTLs not aged.
 void read_entry_answer(const Word* block, EntryHead& head, Answer& answer);
 
-// Seconds of age come off every TTL of answer; each must be large enough.
-void age_ttls(Answer& answer, const Question& question, std::uint32_t seconds);
-void set_ttls(Answer& answer, const Question& question, std::uint32_t ttl);
+// Seconds of age come off every TTL of a message; each must be large enough.
+void age_ttls(std::span<std::uint8_t> message, const Question& question, std::uint32_t seconds);
+void set_ttls(std::span<std::uint8_t> message, const Question& question, std::uint32_t ttl);
 
 }  // namespace sotto

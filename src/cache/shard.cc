@@ -46,8 +46,9 @@ std::uint32_t Shard::slot_value(std::uint64_t hash, Handle entry) {
   return (std::uint32_t{entry} << 16U) | (static_cast<std::uint32_t>(hash >> 32U) & slot_tag);
 }
 
-Shard::Look Shard::look(const Question& question, std::uint64_t hash, EntryHead& head,
-                        Answer& answer, Place& place) const {
+template <class To>
+inline Shard::Look Shard::look(const Question& question, std::uint64_t hash, EntryHead& head,
+                               To& to, Place& place) const {
   const std::uint32_t version = version_.load(std::memory_order_acquire);
   if ((version & 1U) != 0) return Look::disturbed;
   const std::uint32_t slots = slots_.load(std::memory_order_acquire);
@@ -60,8 +61,7 @@ Shard::Look Shard::look(const Question& question, std::uint64_t hash, EntryHead&
     if ((slot & slot_tag) != tag) continue;
     const auto entry = static_cast<Handle>(slot >> 16U);
     if (entry < arena_begin) return Look::disturbed;
-    const EntryMatch match =
-        read_entry(memory_ + entry, memory_ + arena_end, question, head, answer);
+    const EntryMatch match = read_entry(memory_ + entry, memory_ + arena_end, question, head, to);
     if (match == EntryMatch::torn) return Look::disturbed;
     if (match == EntryMatch::other) continue;
     place = {.slot = at, .value = slot};
@@ -71,17 +71,25 @@ Shard::Look Shard::look(const Question& question, std::uint64_t hash, EntryHead&
   return version_.load(std::memory_order_relaxed) == version ? result : Look::disturbed;
 }
 
-bool Shard::find(const Question& question, std::uint64_t hash, EntryHead& head, Answer& answer) {
+// After somebody wrote here; whoever writes on and on is waited for.
+template <class To>
+Shard::Look Shard::look_again(const Question& question, std::uint64_t hash, EntryHead& head, To& to,
+                              Place& place) const {
+  for (int tries = 1; tries < tries_without_lock; ++tries) {
+    const Look result = look(question, hash, head, to, place);
+    if (result != Look::disturbed) return result;
+  }
+  const std::lock_guard lock(mutex_);
+  const Look result = look(question, hash, head, to, place);
+  assert(result != Look::disturbed);
+  return result;
+}
+
+template <class To>
+bool Shard::find_to(const Question& question, std::uint64_t hash, EntryHead& head, To& to) {
   Place place;
-  Look result = Look::disturbed;
-  for (int tries = 0; tries < tries_without_lock && result == Look::disturbed; ++tries) {
-    result = look(question, hash, head, answer, place);
-  }
-  if (result == Look::disturbed) {
-    const std::lock_guard lock(mutex_);
-    result = look(question, hash, head, answer, place);
-    assert(result != Look::disturbed);
-  }
+  Look result = look(question, hash, head, to, place);
+  if (result == Look::disturbed) result = look_again(question, hash, head, to, place);
   if (result == Look::absent) return false;
   // Only a hint: if the slot changes meanwhile, it is not set.
   if ((place.value & slot_mark) == 0) {
@@ -89,6 +97,15 @@ bool Shard::find(const Question& question, std::uint64_t hash, EntryHead& head, 
                                                std::memory_order_relaxed);
   }
   return true;
+}
+
+bool Shard::find(const Question& question, std::uint64_t hash, EntryHead& head, Answer& answer) {
+  return find_to(question, hash, head, answer);
+}
+
+bool Shard::find(const Question& question, std::uint64_t hash, EntryHead& head,
+                 std::span<std::uint8_t> message) {
+  return find_to(question, hash, head, message);
 }
 
 void Shard::prefetch_slot(std::uint64_t hash) const {

@@ -31,6 +31,9 @@ class alignas(64) Shard {
 
   // Finds question's entry and fills head and answer as read_entry() does; marks it as found.
   bool find(const Question& question, std::uint64_t hash, EntryHead& head, Answer& answer);
+  // The same, into a message.
+  bool find(const Question& question, std::uint64_t hash, EntryHead& head,
+            std::span<std::uint8_t> message);
   // Has the memory that find() will look at fetched, one step at a time; each step's memory tells
   // where the next one's is.
   void prefetch() const { __builtin_prefetch(this); }
@@ -70,8 +73,15 @@ class alignas(64) Shard {
     std::uint32_t slot = 0;
     std::uint32_t value = 0;
   };
-  Look look(const Question& question, std::uint64_t hash, EntryHead& head, Answer& answer,
+  // To: Answer, or the octets of a message; which of entry.h's functions reads goes by it.
+  template <class To>
+  Look look(const Question& question, std::uint64_t hash, EntryHead& head, To& to,
             Place& place) const;
+  template <class To>
+  [[gnu::noinline]] Look look_again(const Question& question, std::uint64_t hash, EntryHead& head,
+                                    To& to, Place& place) const;
+  template <class To>
+  bool find_to(const Question& question, std::uint64_t hash, EntryHead& head, To& to);
   static std::uint32_t home(std::uint64_t hash, std::uint32_t slots);
   static std::uint32_t slot_value(std::uint64_t hash, Handle entry);
 

@@ -32,10 +32,25 @@ inline void store_word(Word& word, std::uint64_t value) {
   word.store(value, std::memory_order_release);
 }
 
+inline void copy_word(const Word& from, std::uint8_t* to) {
+  const std::uint64_t word = load_word(from);
+  std::memcpy(to, &word, word_octets);
+}
+
+// Two at a time: most entries are five to ten words long.
+inline void copy_whole_words(const Word* from, std::uint8_t* to, std::size_t words) {
+  for (; words >= 2; words -= 2) {
+    copy_word(from[0], to);
+    copy_word(from[1], to + word_octets);
+    from += 2;
+    to += 2 * word_octets;
+  }
+  if (words > 0) copy_word(*from, to);
+}
+
 inline void copy_from_words(const Word* from, std::uint8_t* to, std::size_t octets) {
   for (; octets >= word_octets; octets -= word_octets) {
-    const std::uint64_t word = load_word(*from++);
-    std::memcpy(to, &word, word_octets);
+    copy_word(*from++, to);
     to += word_octets;
   }
   if (octets > 0) {

@@ -17,6 +17,7 @@ struct Ede {
   std::string_view text = {};
   bool present = false;
 };
+constexpr Ede no_error;
 
 bool sends_keepalive(const Asker& asker) {
   return asker.edns.keepalive && asker.keepalive > 0;
@@ -40,9 +41,8 @@ std::size_t padding_octets(const Asker& asker, std::size_t octets) {
   return std::min<std::size_t>((least + block - 1) / block * block, asker.octets_max) - octets;
 }
 
-// Appends OPT to a message that is otherwise complete, and has room for it.
+// Appends OPT for a client that sent one to a message that is otherwise complete, and has room.
 void write_opt(WireWriter& writer, const Asker& asker, std::uint16_t rcode, const Ede& error) {
-  if (!asker.edns.present) return;
   const std::size_t octets = opt_octets(asker, error);
   const std::size_t padding = padding_octets(asker, writer.position() + octets);
   writer.put8(0);
@@ -98,11 +98,33 @@ RrsetEnd last_fitting_end(const Answer& answer, const Asker& asker, std::size_t 
       std::partition_point(answer.rrset_ends.begin(), answer.rrset_ends.end(),
                            [=](const RrsetEnd& end) { return end.offset <= octets_max; });
   if (behind != answer.rrset_ends.begin()) return *(behind - 1);
-  const std::size_t begin = header_octets + asker.qname.octets().size() + question_tail_octets;
+  const std::size_t begin = header_octets + asker.qname.size() + question_tail_octets;
   return {.offset = static_cast<std::uint32_t>(begin),
           .answers = 0,
           .authorities = 0,
           .additionals = 0};
+}
+
+// Everything but question and records.
+std::size_t complete(const PlacedMessage& placed, bool truncated, const Ede& error,
+                     const Asker& asker, std::span<std::uint8_t> buffer) {
+  const std::uint16_t rcode = expressible(forwarded_rcode(placed.rcode), asker);
+  std::uint16_t flags = response_flags(asker, rcode);
+  if (truncated) flags |= flag::truncated;
+  if (placed.authentic && wants_authentic_data(asker)) flags |= flag::authentic_data;
+  std::uint8_t* const header = buffer.data();
+  store16(header, asker.id);
+  store16(header + 2, flags);
+  store16(header + 4, 1);
+  store16(header + 6, placed.answers);
+  store16(header + 8, placed.authorities);
+  store16(header + 10, static_cast<std::uint16_t>(placed.additionals + asker.edns.present));
+  std::memcpy(header + header_octets, asker.qname.data(), asker.qname.size());
+  if (!asker.edns.present) return placed.octets;
+  WireWriter writer(buffer, placed.octets);
+  write_opt(writer, asker, rcode, error);
+  assert(writer.ok());
+  return writer.position();
 }
 
 }  // namespace
@@ -112,8 +134,7 @@ void Asker::take(const Query& query) {
   flags = query.flags;
   qtype = query.qtype;
   qclass = query.qclass;
-  has_question = !query.qname.empty();
-  if (has_question) qname.assign(query.qname);
+  qname = query.qname;
   edns = query.edns;
 }
 
@@ -125,10 +146,9 @@ std::uint16_t response_octets_max(const QueryEdns& edns, bool datagram) {
 
 std::size_t write_response(const Answer& answer, const Asker& asker,
                            std::span<std::uint8_t> buffer) {
-  const auto qname = asker.qname.octets();
-  const std::size_t question_end = header_octets + qname.size() + question_tail_octets;
+  const std::size_t question_end = header_octets + asker.qname.size() + question_tail_octets;
   assert(asker.octets_max >= plain_udp_octets_max && buffer.size() >= asker.octets_max);
-  assert(asker.has_question && answer.message.size() >= question_end &&
+  assert(!asker.qname.empty() && answer.message.size() >= question_end &&
          answer.message[question_end - question_tail_octets - 1] == 0 &&
          load16(answer.message.data() + question_end - question_tail_octets) == asker.qtype);
 
@@ -136,51 +156,52 @@ std::size_t write_response(const Answer& answer, const Asker& asker,
   if (answer.extended_error) {
     error = {answer.extended_error->code, answer.extended_error->text, true};
   }
-  const std::uint16_t rcode = expressible(forwarded_rcode(answer.rcode), asker);
+  const std::uint8_t* const counts = answer.message.data() + 6;
+  PlacedMessage placed{.octets = answer.message.size(),
+                       .rcode = answer.rcode,
+                       .authentic = answer.authentic(),
+                       .answers = load16(counts),
+                       .authorities = load16(counts + 2),
+                       .additionals = load16(counts + 4)};
+  bool truncated = answer.truncated();
   const std::size_t records_max = asker.octets_max - opt_octets(asker, error);
-  std::uint16_t flags = response_flags(asker, rcode);
-  if (answer.truncated()) flags |= flag::truncated;
-  if (answer.authentic() && wants_authentic_data(asker)) flags |= flag::authentic_data;
-
-  std::size_t octets = answer.message.size();
-  if (octets <= records_max) {
-    std::memcpy(buffer.data(), answer.message.data(), octets);
-  } else {
+  if (placed.octets > records_max) {
     const RrsetEnd end = last_fitting_end(answer, asker, records_max);
-    const RrsetEnd& whole = answer.rrset_ends.back();
     // RFC 2181 §9: what was asked for and what proves it are required; the additional section is a
     // favour, and is cut silently.
-    if (end.answers < whole.answers || end.authorities < whole.authorities) {
-      flags |= flag::truncated;
+    if (end.answers < placed.answers || end.authorities < placed.authorities) {
+      truncated = true;
     }
-    octets = end.offset;
-    std::memcpy(buffer.data(), answer.message.data(), octets);
-    store16(buffer.data() + 6, end.answers);
-    store16(buffer.data() + 8, end.authorities);
-    store16(buffer.data() + 10, end.additionals);
+    placed.octets = end.offset;
+    placed.answers = end.answers;
+    placed.authorities = end.authorities;
+    placed.additionals = end.additionals;
   }
-  store16(buffer.data(), asker.id);
-  store16(buffer.data() + 2, flags);
-  std::memcpy(buffer.data() + header_octets, qname.data(), qname.size());
-  if (asker.edns.present) {
-    store16(buffer.data() + 10, static_cast<std::uint16_t>(load16(buffer.data() + 10) + 1));
-  }
-  WireWriter writer(buffer, octets);
-  write_opt(writer, asker, rcode, error);
-  assert(writer.ok());
-  return writer.position();
+  std::memcpy(buffer.data() + header_octets, answer.message.data() + header_octets,
+              placed.octets - header_octets);
+  return complete(placed, truncated, error, asker, buffer);
+}
+
+std::size_t placed_octets_max(const Asker& asker) {
+  return asker.octets_max - opt_octets(asker, no_error);
+}
+
+std::size_t complete_response(const PlacedMessage& placed, const Asker& asker,
+                              std::span<std::uint8_t> buffer) {
+  assert(placed.octets <= asker.octets_max && asker.octets_max <= buffer.size());
+  return complete(placed, false, no_error, asker, buffer);
 }
 
 std::size_t write_local_response(const LocalAnswer& local, const Asker& asker,
                                  std::span<std::uint8_t> buffer) {
   assert(asker.octets_max >= plain_udp_octets_max && buffer.size() >= asker.octets_max);
-  assert(asker.has_question || (local.answer_count == 0 && local.authority_count == 0));
+  assert(!asker.qname.empty() || (local.answer_count == 0 && local.authority_count == 0));
   const Ede error = {.code = local.ede_code,
                      .text = local.ede_text.substr(0, ede_text_octets_max),
                      .present = local.ede_code != 0 || !local.ede_text.empty()};
   const std::uint16_t rcode = expressible(local.rcode, asker);
   const std::size_t question_octets =
-      asker.has_question ? asker.qname.octets().size() + question_tail_octets : 0;
+      asker.qname.empty() ? 0 : asker.qname.size() + question_tail_octets;
   const bool fits = header_octets + question_octets + local.answer_records.size() +
                         local.authority_records.size() + opt_octets(asker, error) <=
                     asker.octets_max;
@@ -188,12 +209,12 @@ std::size_t write_local_response(const LocalAnswer& local, const Asker& asker,
   writer.put16(asker.id);
   writer.put16(
       static_cast<std::uint16_t>(response_flags(asker, rcode) | (fits ? 0 : flag::truncated)));
-  writer.put16(asker.has_question ? 1 : 0);
+  writer.put16(asker.qname.empty() ? 0 : 1);
   writer.put16(fits ? local.answer_count : 0);
   writer.put16(fits ? local.authority_count : 0);
   writer.put16(asker.edns.present ? 1 : 0);
-  if (asker.has_question) {
-    writer.put(asker.qname.octets());
+  if (!asker.qname.empty()) {
+    writer.put(asker.qname);
     writer.put16(asker.qtype);
     writer.put16(asker.qclass);
   }
@@ -201,7 +222,7 @@ std::size_t write_local_response(const LocalAnswer& local, const Asker& asker,
     writer.put(local.answer_records);
     writer.put(local.authority_records);
   }
-  write_opt(writer, asker, rcode, error);
+  if (asker.edns.present) write_opt(writer, asker, rcode, error);
   assert(writer.ok());
   return writer.position();
 }

@@ -13,14 +13,13 @@
 
 namespace sotto {
 
-// What must be remembered of a query to answer it later. Copies; outlives the query's octets.
+// Who gets a response, as far as the response shows it. A view into the query's octets.
 struct Asker {
   std::uint16_t id = 0;
-  std::uint16_t flags = 0;  // as the client sent them
+  std::uint16_t flags = 0;              // as the client sent them
+  std::span<const std::uint8_t> qname;  // the client's spelling; empty: no question to echo
   std::uint16_t qtype = 0;
   std::uint16_t qclass = 0;
-  bool has_question = false;
-  Name qname;  // the client's spelling
   QueryEdns edns;
   std::uint16_t octets_max = 0;     // what fits: by transport and EDNS, see response_octets_max()
   std::uint16_t padding_block = 0;  // pad to a multiple of this; 0: no padding
@@ -45,6 +44,24 @@ std::uint16_t response_octets_max(const QueryEdns& edns, bool datagram);
 // octets_max demands. buffer: at least asker.octets_max octets. Returns the octets written.
 std::size_t write_response(const Answer& answer, const Asker& asker,
                            std::span<std::uint8_t> buffer);
+
+// A message whose question and records stand in a buffer already, behind the room for its header.
+struct PlacedMessage {
+  std::size_t octets = 0;   // the header's included
+  std::uint16_t rcode = 0;  // twelve bits
+  bool authentic = false;
+  std::uint16_t answers = 0;  // records, by section
+  std::uint16_t authorities = 0;
+  std::uint16_t additionals = 0;
+};
+
+// What such a message may have at most, so that it needs no truncation.
+std::size_t placed_octets_max(const Asker& asker);
+
+// Makes of it what write_response() makes of an answer without EDE. placed.octets: at most
+// placed_octets_max(). Returns the octets of the whole response.
+std::size_t complete_response(const PlacedMessage& placed, const Asker& asker,
+                              std::span<std::uint8_t> buffer);
 
 struct LocalAnswer {
   std::uint16_t rcode = rcode::noerror;  // twelve bits

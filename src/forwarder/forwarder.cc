@@ -104,9 +104,8 @@ Forwarder::Now Forwarder::answer_now(const Client& client, const Incoming& incom
   if (incoming.verdict != Verdict::accept) {
     return answer(answer_for(incoming.verdict), out, counters_.malformed);
   }
-  SpecialAnswer special;
-  if (policy_.names.answer(query.qname, query.qtype, query.qclass, special)) {
-    return answer(special.local(), out, counters_.local);
+  if (policy_.names.may_answer(query.qname)) {
+    if (const auto now = answer_special(query, out)) return *now;
   }
   asked_ = &incoming;
   client_address_ = client.address;
@@ -120,13 +119,37 @@ bool Forwarder::may_ask(const Client& client) const {
          (policy_.allow_verified && !client.identity.empty());
 }
 
+std::optional<Forwarder::Now> Forwarder::answer_special(const Query& query,
+                                                        std::span<std::uint8_t> out) {
+  SpecialAnswer special;
+  if (!policy_.names.answer(query.qname, query.qtype, query.qclass, special)) return std::nullopt;
+  return answer(special.local(), out, counters_.local);
+}
+
 Forwarder::Now Forwarder::answer(const LocalAnswer& local, std::span<std::uint8_t> out,
                                  Counter& counter) {
   counter.add();
   return {Outcome::answered, write_local_response(local, asker_, out)};
 }
 
+// Most answers go from the cache right into the response.
 std::optional<Forwarder::Now> Forwarder::answer_from_cache(std::span<std::uint8_t> out) {
+  PlacedMessage placed;
+  switch (cache_.place(asked_->question, asked_->hash, now_, out.first(placed_octets_max(asker_)),
+                       placed)) {
+    case Cache::Placing::absent:
+      stale_known_ = false;
+      return std::nullopt;
+    case Cache::Placing::placed:
+      counters_.hits.add();
+      return Now{Outcome::answered, complete_response(placed, asker_, out)};
+    case Cache::Placing::other:
+      return answer_found_in_cache(out);
+  }
+  return std::nullopt;
+}
+
+std::optional<Forwarder::Now> Forwarder::answer_found_in_cache(std::span<std::uint8_t> out) {
   const Cache::Found found = cache_.find(asked_->question, asked_->hash, now_, found_);
   stale_known_ = found.state == Cache::State::stale;
   switch (found.state) {
@@ -180,7 +203,7 @@ void Forwarder::forward(const ReplyTo& to) {
     pending = &begin_exchange(Purpose::clients);
   }
   Waiter& waiter = waiters_.add(client_address_, pending->waiting);
-  waiter.asker = asker_;
+  waiter.remember(asker_);
   waiter.to = to;
   waiter.exchange = to_token(pending->id);
   if (stale_known_ && pending->stale_due == never) expect_stale(*pending);

@@ -14,6 +14,7 @@
 #include "base/intrusive_list.h"
 #include "base/probe_table.h"
 #include "base/slot_map.h"
+#include "dns/name.h"
 #include "dns/response.h"
 #include "forwarder/client.h"
 
@@ -27,9 +28,17 @@ inline constexpr std::size_t waiting_per_client_max = 4'096;
 
 using WaiterId = StaleId<struct WaiterTag>;
 
-// One query that waits. asker, to and exchange are the owner's; the rest is the lists'.
+// One query that waits. What stands first is the owner's; the rest is the lists'.
 struct Waiter {
-  Asker asker;
+  // Copies the name, too: the query's octets are gone when it is answered.
+  void remember(const Asker& asked) {
+    qname.assign(asked.qname);
+    asker = asked;
+    asker.qname = qname.octets();
+  }
+
+  Asker asker;  // its name is this one:
+  Name qname;
   ReplyTo to;
   std::uint64_t exchange = 0;  // the token of what it waits for
 
@@ -70,8 +79,8 @@ class Waiters {
   // Would one more query of this client send another one away?
   bool full_for(std::span<const std::uint8_t> address) const;
 
-  // Puts one more at the end of joined; its asker, to and exchange are left to set. address: 4 or
-  // 16 octets. Call surplus() next.
+  // Puts one more at the end of joined; the owner's part is left to set. address: 4 or 16 octets.
+  // Call surplus() next.
   Waiter& add(std::span<const std::uint8_t> address, Joined& joined);
   // What has to end now that a bound is exceeded by one, or null: of the client that has the most
   // waiting, the oldest. Never what was added last.

@@ -94,7 +94,7 @@ Match match_arpa(std::span<const std::uint8_t> name) {
   return match_any(name, other_arpa_zones);
 }
 
-// Ordinary names leave at the first comparison or two: the last letter tells the zones apart.
+// The last letter tells the zones apart, see SpecialNames::may_answer().
 Match find_zone(std::span<const std::uint8_t> name, bool with_test) {
   if (name.size() < 2) return {};
   switch (fold_case(name[name.size() - 2])) {

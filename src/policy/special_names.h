@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "dns/constants.h"
+#include "dns/name.h"
 #include "dns/response.h"
 #include "policy/designated_resolver.h"
 
@@ -24,9 +25,9 @@ class SpecialAnswer {
  private:
   friend class SpecialNames;
 
-  const LocalAnswer* kept_ = nullptr;  // instead of what follows: the names' own
-  std::array<std::uint8_t, 96> records_{};
-  std::uint8_t answer_octets_ = 0;  // the first of records_; authority follows
+  const LocalAnswer* kept_ = nullptr;     // instead of what follows: the names' own
+  std::array<std::uint8_t, 96> records_;  // left uninitialised: one is made for every query
+  std::uint8_t answer_octets_ = 0;        // the first of records_; authority follows
   std::uint8_t authority_octets_ = 0;
   std::uint8_t answer_count_ = 0;
   std::uint8_t authority_count_ = 0;
@@ -44,12 +45,23 @@ class SpecialNames {
   SpecialNames() = default;
   explicit SpecialNames(Options options) : options_(std::move(options)) {}
 
+  // False for nearly all names that answer() has nothing to say to: their last letter tells.
+  bool may_answer(std::span<const std::uint8_t> qname) const {
+    if (options_.designated != nullptr) return true;
+    return options_.special_use && qname.size() > 1 && ends_as_special(qname[qname.size() - 2]);
+  }
   // Is the query to be answered here? Then answer holds what to say. Constant time for ordinary
   // names, no allocation. qname: valid, uncompressed, any case. Only class IN has special names.
   bool answer(std::span<const std::uint8_t> qname, std::uint16_t qtype, std::uint16_t qclass,
               SpecialAnswer& answer) const;
 
  private:
+  // arpa, invalid, onion, localhost, test
+  static bool ends_as_special(std::uint8_t letter) {
+    const std::uint8_t folded = fold_case(letter);
+    return folded == 'a' || folded == 'd' || folded == 'n' || folded == 't';
+  }
+
   Options options_;
 };
 

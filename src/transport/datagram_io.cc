@@ -73,7 +73,7 @@ struct DatagramSocket::Receiving {
 struct DatagramSocket::Sending {
   std::array<mmsghdr, datagram_batch_max> headers{};
   std::array<iovec, datagram_batch_max> vectors{};
-  std::array<DatagramPath, datagram_batch_max> paths{};
+  std::array<DatagramPath::Peer, datagram_batch_max> peers{};
   std::array<Control, datagram_batch_max> controls{};
   std::array<std::array<std::uint8_t, edns_udp_octets_max>, datagram_batch_max> buffers;
 };
@@ -92,7 +92,7 @@ DatagramSocket::DatagramSocket(int fd, bool wildcard, std::size_t octets_max)
     receive.msg_iovlen = 1;
     sending_->vectors[at].iov_base = sending_->buffers[at].data();
     msghdr& send = sending_->headers[at].msg_hdr;
-    send.msg_name = &sending_->paths[at].peer;
+    send.msg_name = &sending_->peers[at];
     send.msg_iov = &sending_->vectors[at];
     send.msg_iovlen = 1;
   }
@@ -112,9 +112,10 @@ std::size_t DatagramSocket::receive_batch() {
   if (count <= 0) return 0;
   const auto received = static_cast<std::size_t>(count);
   for (std::size_t at = 0; at < received; ++at) {
-    msghdr& header = receiving_->headers[at].msg_hdr;
-    header.msg_namelen = sizeof receiving_->paths[at].peer;
-    if (wildcard_) read_asked(header, receiving_->paths[at]);
+    receiving_->headers[at].msg_hdr.msg_namelen = sizeof receiving_->paths[at].peer;
+  }
+  for (std::size_t at = 0; wildcard_ && at < received; ++at) {
+    read_asked(receiving_->headers[at].msg_hdr, receiving_->paths[at]);
   }
   return received;
 }
@@ -135,7 +136,7 @@ std::span<std::uint8_t> DatagramSocket::response_space() {
 
 void DatagramSocket::response_written(const DatagramPath& path, std::size_t octets) {
   assert(octets > 0 && octets <= edns_udp_octets_max);
-  sending_->paths[filled_] = path;
+  sending_->peers[filled_] = path.peer;
   sending_->vectors[filled_].iov_len = octets;
   msghdr& header = sending_->headers[filled_].msg_hdr;
   header.msg_namelen = peer_octets(path);

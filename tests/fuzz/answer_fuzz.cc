@@ -54,8 +54,7 @@ void check_meaning(const NaiveMessage& before, const Answer& answer, const Quest
 
 void check_finished(const Answer& answer, const Question& question) {
   Asker asker;
-  asker.has_question = true;
-  asker.qname = Name::from_octets(question.name());
+  asker.qname = question.name();
   asker.qtype = question.type();
   asker.qclass = question.qclass();
   asker.edns.present = true;

@@ -36,8 +36,8 @@ void check_response(const Octets& opt) {
   if (!rewrite_response(message, question, answer)) return;
   SOTTO_CHECK(answer.edns && answer.rcode >> 4U == opt[5]);
   Asker asker;
-  asker.has_question = true;
-  asker.qname = Name::from_octets(test::wire("WWW.example.com"));
+  const Octets name = test::wire("WWW.example.com");
+  asker.qname = name;
   asker.qtype = 1;
   asker.qclass = 1;
   asker.edns = {.present = true, .padding = true, .keepalive = true};

@@ -87,6 +87,23 @@ const Pattern& pattern() {
   return all;
 }
 
+// What Cache::place() gives for question i, in the form of find()'s; false if it does not.
+bool place(Cache& cache, std::size_t i, std::uint64_t hash, Instant now, Answer& answer) {
+  std::array<std::uint8_t, edns_udp_octets_max> buffer{};
+  PlacedMessage placed;
+  if (cache.place(pattern().question(i), hash, now, buffer, placed) != Cache::Placing::placed) {
+    return false;
+  }
+  answer.clear();
+  answer.message.assign(buffer.begin(),
+                        buffer.begin() + static_cast<std::ptrdiff_t>(placed.octets));
+  answer.message.at(5) = 1;
+  store16(&answer.message.at(6), placed.answers);
+  answer.rrset_ends = {{static_cast<std::uint32_t>(placed.octets), placed.answers, 0, 0}};
+  answer.ttl_min = test::ttls(answer).at(0);
+  return true;
+}
+
 // One thread's share.
 class Hammer {
  public:
@@ -107,7 +124,8 @@ class Hammer {
     const std::uint64_t hash = cache_.hash(question);
     const Answer& answer = pattern().answer(i, random_.below(Pattern::versions));
     const Instant now{std::chrono::seconds{1'000} + clock_.fetch_add(1) * 5ms};
-    if (kind < 550) return check_find(i, hash, now);
+    if (kind < 250) return check_find(i, hash, now);
+    if (kind < 550) return check_place(i, hash, now);
     if (kind < 850) return cache_.store(question, hash, answer, now, cache_.generation());
     if (kind < 880) return (void)cache_.claim_refresh(question, hash);
     if (kind < 900) return cache_.hold_refresh(question, hash, now);
@@ -138,6 +156,11 @@ class Hammer {
     if (state == State::absent) return;
     ++found;
     if (!pattern().holds(i, state, answer_)) ++wrong;
+  }
+  void check_place(std::size_t i, std::uint64_t hash, Instant now) {
+    if (!place(cache_, i, hash, now, answer_)) return;
+    ++found;
+    if (!pattern().holds(i, State::fresh, answer_)) ++wrong;
   }
   void check_visit(std::size_t shard, Instant now) {
     std::set<Octets> seen;
@@ -196,6 +219,10 @@ TEST(CacheHammer, AnEntryThatIsRewrittenIsReadWhole) {
         const State state = world.cache.find(question, hash, world.now, answer).state;
         // Only before the first was stored is there none.
         if (state != State::absent && !pattern().holds(1, state, answer)) ++wrong;
+        if (place(world.cache, 1, hash, world.now, answer) &&
+            !pattern().holds(1, State::fresh, answer)) {
+          ++wrong;
+        }
       }
     }
   });

@@ -165,8 +165,12 @@ class CacheWorld {
   explicit CacheWorld(std::size_t octets = 2 * shard_octets, std::uint64_t seed = 7)
       : random(seed), cache(octets, now, random) {}
 
+  // place() must say the same, in a room of one of the sizes that transports have.
   Cache::Found find(const Question& question) {
-    return cache.find(question, cache.hash(question), now, answer);
+    const Cache::Found found = cache.find(question, cache.hash(question), now, answer);
+    static constexpr std::size_t rooms[] = {501, 512, 1'221, 1'232, 65'535};
+    EXPECT_TRUE(placed_alike(question, found, rooms[finds++ % std::size(rooms)]));
+    return found;
   }
   State state(const Question& question) { return find(question).state; }
   void store(const Question& question, const Answer& stored) {
@@ -186,6 +190,40 @@ class CacheWorld {
   void hold(const Question& question) { cache.hold_refresh(question, cache.hash(question), now); }
   void wait(Duration time) { now += time; }
 
+  testing::AssertionResult placed_alike(const Question& question, const Cache::Found& found,
+                                        std::size_t room) {
+    constexpr std::uint8_t untouched = 0xEE;
+    Octets buffer(room + 8, untouched);
+    PlacedMessage placed;
+    const Cache::Placing placing =
+        cache.place(question, cache.hash(question), now, std::span(buffer).first(room), placed);
+    if (std::count(buffer.end() - 8, buffer.end(), untouched) != 8) {
+      return testing::AssertionFailure() << "written behind the room";
+    }
+    const std::size_t whole_words = (answer.message.size() - 12 + 7) / 8 * 8;
+    const bool plain = found.state == State::fresh && !found.refresh_due &&
+                       !answer.extended_error && 12 + whole_words <= room;
+    if (plain != (placing == Cache::Placing::placed)) {
+      return testing::AssertionFailure() << (plain ? "not placed" : "placed");
+    }
+    if (placing == Cache::Placing::absent && found.state != State::absent) {
+      return testing::AssertionFailure() << "absent";
+    }
+    if (!plain) return testing::AssertionSuccess();
+    const Octets& whole = answer.message;
+    const bool same_octets = placed.octets == whole.size() &&
+                             std::equal(whole.begin() + 12, whole.end(), buffer.begin() + 12);
+    const bool same_counts = placed.answers == load16(&whole[6]) &&
+                             placed.authorities == load16(&whole[8]) &&
+                             placed.additionals == load16(&whole[10]);
+    if (!same_octets || !same_counts || placed.rcode != answer.rcode ||
+        placed.authentic != answer.authentic()) {
+      return testing::AssertionFailure() << "something else is placed than is found";
+    }
+    return testing::AssertionSuccess();
+  }
+
+  std::size_t finds = 0;
   Random random;
   // Between two ticks of the cache's clock.
   Instant now{std::chrono::seconds{1'000} + std::chrono::milliseconds{137}};

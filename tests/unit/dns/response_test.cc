@@ -37,9 +37,11 @@ Asker asker(const Client& client) {
                           .additionals = client.edns ? std::uint16_t{1} : std::uint16_t{0}}),
             test::question("wWw.Example.com", rtype::a),
             client.edns ? opt(client.options, client.opt_ttl, 4'096) : Octets{}});
+  static const Octets name = wire("wWw.Example.com");
   Query query;
   parse_query(message, query);
   Asker result = Asker::of(query, client.octets_max);
+  result.qname = name;  // the message's octets end here
   result.padding_block = client.padding_block;
   result.keepalive = client.keepalive;
   return result;
@@ -60,9 +62,30 @@ struct Written {
   NaiveMessage message;
 };
 
+// What complete_response() makes of the answer's records, placed.
+Octets completed(const Answer& answer, const Asker& to) {
+  Octets buffer(to.octets_max, 0xEE);
+  std::copy(answer.message.begin() + 12, answer.message.end(), buffer.begin() + 12);
+  const std::uint8_t* const counts = &answer.message[6];
+  const PlacedMessage placed{.octets = answer.message.size(),
+                             .rcode = answer.rcode,
+                             .authentic = answer.authentic(),
+                             .answers = load16(counts),
+                             .authorities = load16(counts + 2),
+                             .additionals = load16(counts + 4)};
+  buffer.resize(complete_response(placed, to, buffer));
+  return buffer;
+}
+
+// Whichever way the records came, the response is the same.
 Written finish(const Answer& answer, const Client& client) {
   Octets buffer(client.octets_max, 0xEE);
-  buffer.resize(write_response(answer, asker(client), buffer));
+  const Asker to = asker(client);
+  buffer.resize(write_response(answer, to, buffer));
+  const bool plain = !answer.extended_error && !answer.truncated();
+  if (plain && answer.message.size() <= placed_octets_max(to)) {
+    EXPECT_EQ(completed(answer, to), buffer);
+  }
   auto parsed = naive_message(buffer);
   EXPECT_TRUE(parsed);
   EXPECT_EQ(parsed->end, buffer.size());

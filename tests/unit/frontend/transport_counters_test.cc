@@ -15,8 +15,8 @@ using test::octets;
 // A response made here to a query with EDNS, with or without a question.
 Octets local_response(std::uint16_t code, bool has_question = true) {
   Asker asker;
-  asker.has_question = has_question;
-  asker.qname = name_from_text("www.example").value();
+  const Name name = name_from_text("www.example").value();
+  if (has_question) asker.qname = name.octets();
   asker.qtype = rtype::a;
   asker.qclass = rclass::in;
   asker.edns.present = true;
