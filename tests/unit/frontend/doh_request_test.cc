@@ -55,6 +55,23 @@ TEST(DecodeBase64url, TakesWhatRfc4648SaysAndNothingElse) {
   }
 }
 
+TEST(DecodeBase64url, RefusesWhatIsNoDigitWhereverItStands) {
+  for (std::size_t length = 2; length <= 11; ++length) {
+    if (length % 4 == 1) continue;
+    std::vector<std::uint8_t> octets;
+    const std::string text(length, 'A');
+    ASSERT_TRUE(decode_base64url(text, octets)) << length;
+    EXPECT_EQ(octets, Octets(length * 6 / 8, 0)) << length;
+    for (std::size_t at = 0; at < length; ++at) {
+      for (const char no_digit : {'=', '\0', '\x80', '\xFF', '.'}) {
+        std::string other = text;
+        other[at] = no_digit;
+        EXPECT_FALSE(decode_base64url(other, octets)) << length << ", at " << at;
+      }
+    }
+  }
+}
+
 // --- requests -----------------------------------------------------------------------------------
 
 // The example of RFC 8484 §4.1.1: www.example.com A, ID 0.
