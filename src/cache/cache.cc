@@ -70,13 +70,6 @@ bool Cache::is_held(const EntryHead& head, const Usefulness& useful) const {
   return head.epoch == epoch_.load(std::memory_order_relaxed) && useful.held(head);
 }
 
-// Somebody still asks for what is about to run out.
-bool Cache::is_refresh_due(const EntryHead& head, const Usefulness& useful) const {
-  const bool last_tenth =
-      std::uint64_t{useful.ticks(head)} * 10 >= std::uint64_t{head.ttl} * ticks_per_second * 9;
-  return last_tenth && head.claimed == 0 && !is_held(head, useful);
-}
-
 void Cache::set_stale_max_age(Duration age) {
   stale_max_age_.store(
       static_cast<std::uint32_t>(std::min(age, CacheClock::age_max) / std::chrono::seconds{1}));
@@ -113,7 +106,7 @@ Cache::Placing Cache::place(const Question& question, std::uint64_t hash, Instan
   }
   const Usefulness useful = useful_at(now);
   const bool plain = head.failure == 0 && head.ede_octets == 0 && is_placed(head, message.size());
-  if (!plain || !useful.fresh(head) || is_refresh_due(head, useful)) return Placing::other;
+  if (!plain || !useful.fresh(head)) return Placing::other;
   placed = {.octets = header_octets + head.payload_octets,
             .rcode = head.rcode,
             .authentic = head.authentic != 0,
@@ -121,7 +114,7 @@ Cache::Placing Cache::place(const Question& question, std::uint64_t hash, Instan
             .authorities = head.authorities,
             .additionals = head.additionals};
   age_ttls(message.first(placed.octets), question, useful.age(head));
-  return Placing::placed;
+  return is_refresh_due(head, useful) ? Placing::refresh_due : Placing::fresh;
 }
 
 void Cache::prefetch(std::span<const std::uint64_t> hashes) const {

@@ -82,17 +82,18 @@ class Cache {
 
   enum class Placing : std::uint8_t {
     absent,
-    placed,
-    other,  // something is known that only find() can tell
+    fresh,        // placed
+    refresh_due,  // placed, and due as Found has it
+    other,        // something is known that only find() can tell
   };
-  // The usual case of find(), without a copy in between: a fresh answer without EDE, with no
-  // refresh due, is written where a response has it, TTLs aged. message: room for the header,
-  // question and records, at least plain_udp_octets_max less OPT; all of it may be written to.
+  // The usual case of find(), without a copy in between: a fresh answer without EDE is written
+  // where a response has it, TTLs aged. message: room for the header, question and records, at
+  // least plain_udp_octets_max less OPT; all of it may be written to.
   Placing place(const Question& question, std::uint64_t hash, Instant now,
                 std::span<std::uint8_t> message, PlacedMessage& placed);
 
-  // Has the memory fetched that find() will look at for these hashes: in a batch, the waits for it
-  // overlap. At most prefetch_max.
+  // Has the memory fetched that place() and find() look at for these hashes: in a batch, the waits
+  // for it overlap. At most prefetch_max.
   static constexpr std::size_t prefetch_max = 16;
   void prefetch(std::span<const std::uint64_t> hashes) const;
 
@@ -157,7 +158,12 @@ class Cache {
             .stale_max_age = stale_max_age_.load(std::memory_order_relaxed)};
   }
   bool is_held(const EntryHead& head, const Usefulness& useful) const;
-  bool is_refresh_due(const EntryHead& head, const Usefulness& useful) const;
+  // Of a fresh one: somebody still asks for what is about to run out.
+  bool is_refresh_due(const EntryHead& head, const Usefulness& useful) const {
+    const bool last_tenth =
+        std::uint64_t{useful.ticks(head)} * 10 >= std::uint64_t{head.ttl} * ticks_per_second * 9;
+    return last_tenth && head.claimed == 0 && !is_held(head, useful);
+  }
   void hold_refresh(Shard::Writer& writer, Handle known, Instant now);
   bool was_flushed(std::uint32_t generation, const Question& question) const;
   void note_flush(std::span<const std::uint8_t> name, bool below);

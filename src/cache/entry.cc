@@ -167,13 +167,14 @@ EntryMatch read_entry(const Word* block, const Word* end, const Question& questi
 
 EntryMatch read_entry(const Word* block, const Word* end, const Question& question, EntryHead& head,
                       std::span<std::uint8_t> message) {
-  assert(message.size() >= header_octets + question.key().size());
+  assert(message.size() >= header_octets + question.key().size() + word_octets);
   const EntryMatch match = match_head(block, end, question, head);
   if (match != EntryMatch::same) return match;
-  const std::size_t words =
-      std::min(words_for(head.payload_octets), (message.size() - header_octets) / word_octets);
+  // Of what does not fit only the question is looked at.
+  const std::size_t octets =
+      is_placed(head, message.size()) ? head.payload_octets : wire_question(question).size();
   std::uint8_t* const payload = message.data() + header_octets;
-  copy_whole_words(block + entry_prefix_words, payload, words);
+  copy_whole_words(block + entry_prefix_words, payload, words_for(octets));
   return begins_with_question(payload, question) ? EntryMatch::same : EntryMatch::other;
 }
 

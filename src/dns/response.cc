@@ -105,6 +105,12 @@ RrsetEnd last_fitting_end(const Answer& answer, const Asker& asker, std::size_t 
           .additionals = 0};
 }
 
+// A slip must not become another question's answer: the name is as long and the type the same.
+bool asks_it(std::span<const std::uint8_t> message, const Asker& asker) {
+  const std::uint8_t* const type = message.data() + header_octets + asker.qname.size();
+  return !asker.qname.empty() && type[-1] == 0 && load16(type) == asker.qtype;
+}
+
 // Everything but question and records.
 std::size_t complete(const PlacedMessage& placed, bool truncated, const Ede& error,
                      const Asker& asker, std::span<std::uint8_t> buffer) {
@@ -121,7 +127,7 @@ std::size_t complete(const PlacedMessage& placed, bool truncated, const Ede& err
   store16(header + 10, static_cast<std::uint16_t>(placed.additionals + asker.edns.present));
   std::memcpy(header + header_octets, asker.qname.data(), asker.qname.size());
   if (!asker.edns.present) return placed.octets;
-  WireWriter writer(buffer, placed.octets);
+  WireWriter writer(buffer.first(asker.octets_max), placed.octets);
   write_opt(writer, asker, rcode, error);
   assert(writer.ok());
   return writer.position();
@@ -148,9 +154,7 @@ std::size_t write_response(const Answer& answer, const Asker& asker,
                            std::span<std::uint8_t> buffer) {
   const std::size_t question_end = header_octets + asker.qname.size() + question_tail_octets;
   assert(asker.octets_max >= plain_udp_octets_max && buffer.size() >= asker.octets_max);
-  assert(!asker.qname.empty() && answer.message.size() >= question_end &&
-         answer.message[question_end - question_tail_octets - 1] == 0 &&
-         load16(answer.message.data() + question_end - question_tail_octets) == asker.qtype);
+  assert(answer.message.size() >= question_end && asks_it(answer.message, asker));
 
   Ede error;
   if (answer.extended_error) {
@@ -189,6 +193,7 @@ std::size_t placed_octets_max(const Asker& asker) {
 std::size_t complete_response(const PlacedMessage& placed, const Asker& asker,
                               std::span<std::uint8_t> buffer) {
   assert(placed.octets <= asker.octets_max && asker.octets_max <= buffer.size());
+  assert(asks_it(buffer, asker));
   return complete(placed, false, no_error, asker, buffer);
 }
 

@@ -134,19 +134,17 @@ Forwarder::Now Forwarder::answer(const LocalAnswer& local, std::span<std::uint8_
 
 // Most answers go from the cache right into the response.
 std::optional<Forwarder::Now> Forwarder::answer_from_cache(std::span<std::uint8_t> out) {
+  assert(out.size() >= asker_.octets_max);
   PlacedMessage placed;
-  switch (cache_.place(asked_->question, asked_->hash, now_, out.first(placed_octets_max(asker_)),
-                       placed)) {
-    case Cache::Placing::absent:
-      stale_known_ = false;
-      return std::nullopt;
-    case Cache::Placing::placed:
-      counters_.hits.add();
-      return Now{Outcome::answered, complete_response(placed, asker_, out)};
-    case Cache::Placing::other:
-      return answer_found_in_cache(out);
-  }
-  return std::nullopt;
+  const Cache::Placing placing = cache_.place(asked_->question, asked_->hash, now_,
+                                              out.first(placed_octets_max(asker_)), placed);
+  if (placing == Cache::Placing::other) return answer_found_in_cache(out);
+  stale_known_ = false;
+  if (placing == Cache::Placing::absent) return std::nullopt;
+  counters_.hits.add();
+  const Now now{Outcome::answered, complete_response(placed, asker_, out)};
+  if (placing == Cache::Placing::refresh_due) refresh_ahead();
+  return now;
 }
 
 std::optional<Forwarder::Now> Forwarder::answer_found_in_cache(std::span<std::uint8_t> out) {

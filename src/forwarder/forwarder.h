@@ -97,8 +97,9 @@ class Forwarder final : public ExchangeEvents {
     Outcome outcome;
     std::size_t octets = 0;
   };
-  // Answers what can be answered without asking anyone. No allocation. out: at least
-  // edns_udp_octets_max octets for datagrams, message_octets_max for streams.
+  // Answers what can be answered without asking anyone. No allocation. message: stays in place
+  // until forward(). out: at least edns_udp_octets_max octets for datagrams, message_octets_max for
+  // streams, none of them message's; may be written to whatever comes of it.
   Now answer_now(const Client& client, std::span<const std::uint8_t> message,
                  std::span<std::uint8_t> out);
   // The same in three steps, for those who receive several messages at once: the waits for memory
@@ -189,7 +190,7 @@ class Forwarder final : public ExchangeEvents {
   // The query answer_now() looked at last.
   Incoming single_;
   const Incoming* asked_ = nullptr;
-  Asker asker_;
+  Asker asker_;  // a view of its message
   std::span<const std::uint8_t> client_address_;
   bool stale_known_ = false;  // there is a stale answer to it
 

@@ -30,6 +30,10 @@ using WaiterId = StaleId<struct WaiterTag>;
 
 // One query that waits. What stands first is the owner's; the rest is the lists'.
 struct Waiter {
+  Waiter() = default;
+  Waiter(const Waiter&) = delete;  // asker views qname
+  Waiter& operator=(const Waiter&) = delete;
+
   // Copies the name, too: the query's octets are gone when it is answered.
   void remember(const Asker& asked) {
     qname.assign(asked.qname);

@@ -145,6 +145,7 @@ bool is_dns_message(std::string_view content_type) {
 bool decode_base64url(std::string_view text, std::vector<std::uint8_t>& octets) {
   constexpr std::size_t group_digits = 4;
   constexpr std::size_t group_octets = 3;
+  octets.clear();
   const std::size_t groups = text.size() / group_digits;
   const std::size_t tail_digits = text.size() % group_digits;
   if (tail_digits == 1) return false;  // a lone digit is no octet

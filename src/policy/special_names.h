@@ -26,7 +26,7 @@ class SpecialAnswer {
   friend class SpecialNames;
 
   const LocalAnswer* kept_ = nullptr;     // instead of what follows: the names' own
-  std::array<std::uint8_t, 96> records_;  // left uninitialised: one is made for every query
+  std::array<std::uint8_t, 96> records_;  // left uninitialised: most have few
   std::uint8_t answer_octets_ = 0;        // the first of records_; authority follows
   std::uint8_t authority_octets_ = 0;
   std::uint8_t answer_count_ = 0;
@@ -45,7 +45,7 @@ class SpecialNames {
   SpecialNames() = default;
   explicit SpecialNames(Options options) : options_(std::move(options)) {}
 
-  // False for nearly all names that answer() has nothing to say to: their last letter tells.
+  // False for most names that answer() has nothing to say to: their last letter tells.
   bool may_answer(std::span<const std::uint8_t> qname) const {
     if (options_.designated != nullptr) return true;
     return options_.special_use && qname.size() > 1 && ends_as_special(qname[qname.size() - 2]);

@@ -52,7 +52,8 @@ struct SpecialZone {
   constexpr bool is_run() const { return last != 0; }
 };
 
-// Top-level names; dispatch is on their last letter, see special_names.cc.
+// Top-level names; their last letter tells them apart, see find_zone() in special_names.cc
+// and SpecialNames::ends_as_special().
 inline constexpr SpecialZone localhost_zone{WireName("localhost"),
                                             ZoneKind::localhost};  // RFC 6761 §6.3
 inline constexpr SpecialZone invalid_zone{WireName("invalid"),

@@ -89,14 +89,14 @@ const Pattern& pattern() {
 
 // What Cache::place() gives for question i, in the form of find()'s; false if it does not.
 bool place(Cache& cache, std::size_t i, std::uint64_t hash, Instant now, Answer& answer) {
-  std::array<std::uint8_t, edns_udp_octets_max> buffer{};
+  static thread_local std::array<std::uint8_t, message_octets_max> buffer;
   PlacedMessage placed;
-  if (cache.place(pattern().question(i), hash, now, buffer, placed) != Cache::Placing::placed) {
-    return false;
-  }
+  const Cache::Placing placing = cache.place(pattern().question(i), hash, now, buffer, placed);
+  if (placing == Cache::Placing::absent || placing == Cache::Placing::other) return false;
   answer.clear();
   answer.message.assign(buffer.begin(),
                         buffer.begin() + static_cast<std::ptrdiff_t>(placed.octets));
+  std::fill_n(answer.message.begin(), 12, std::uint8_t{0});
   answer.message.at(5) = 1;
   store16(&answer.message.at(6), placed.answers);
   answer.rrset_ends = {{static_cast<std::uint32_t>(placed.octets), placed.answers, 0, 0}};

@@ -67,6 +67,9 @@ TEST(Query, HeadersDecideFirst) {
       {"no question, but OPT", join({header({.questions = 0, .additionals = 1}), opt()}),
        Verdict::formerr, false, true},
       {"two questions", join({header({.questions = 2}), asked, asked}), Verdict::formerr, false},
+      {"two questions, and OPT",
+       join({header({.questions = 2, .additionals = 1}), asked, asked, opt()}), Verdict::formerr,
+       false, true},
       {"all counts 65535",
        header(
            {.questions = 0xFFFF, .answers = 0xFFFF, .authorities = 0xFFFF, .additionals = 0xFFFF}),

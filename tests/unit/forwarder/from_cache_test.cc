@@ -19,6 +19,29 @@ std::uint32_t ttl_of(std::span<const std::uint8_t> response) {
   return load32(response.data() + walk.next().ttl());
 }
 
+// edns_octets: that the client takes; 0: it does not speak EDNS.
+std::vector<std::uint8_t> txt_query(std::string_view name, std::uint16_t edns_octets) {
+  auto message = query(name);
+  store16(message.data() + message.size() - 4, rtype::txt);
+  if (edns_octets == 0) return message;
+  store16(message.data() + 10, 1);
+  std::uint8_t opt[] = {0, 0, 41, 0, 0, 0, 0, 0, 0, 0, 0};
+  store16(opt + 3, edns_octets);
+  message.insert(message.end(), std::begin(opt), std::end(opt));
+  return message;
+}
+
+// One record of so many octets.
+std::vector<std::uint8_t> txt_response(const SeenQuery& seen, std::size_t rdata_octets) {
+  auto message = seen.response(rcode::noerror);
+  store16(message.data() + 6, 1);
+  std::uint8_t record[] = {0xC0, 12, 0, 16, 0, 1, 0, 0, 1, 44, 0, 0};
+  store16(record + 10, static_cast<std::uint16_t>(rdata_octets));
+  message.insert(message.end(), std::begin(record), std::end(record));
+  message.resize(message.size() + rdata_octets, 0xAB);
+  return message;
+}
+
 class FromCacheTest : public ForwarderTest {
  protected:
   static constexpr std::string_view name = "www.example.";
@@ -70,6 +93,27 @@ class FromCacheTest : public ForwarderTest {
   }
   Outcome ask_again() { return ask(query(name)); }
 };
+
+// Of every size about where a response has to be cut, to clients of several sizes: what fits goes
+// from the cache right into the response, what does not another way.
+TEST_F(FromCacheTest, AHitIsTheMissOctetForOctet) {
+  constexpr std::uint16_t no_edns = 0;
+  unsigned names = 0;
+  for (const std::uint16_t client : {no_edns, std::uint16_t{512}, std::uint16_t{1'232}}) {
+    const std::size_t limit = client == no_edns ? 512U : client;
+    for (std::size_t rdata = limit - 75; rdata < limit - 10; ++rdata) {
+      const auto message = txt_query("n" + std::to_string(100 + names++) + ".example.", client);
+      ASSERT_EQ(ask(message), Outcome::pending);
+      LinkScript& link = ready_link();
+      for (const SeenQuery& seen : link.queries()) link.respond(txt_response(seen, rdata));
+      ASSERT_EQ(clients_.responses.size(), 1U);
+      const auto miss = std::exchange(clients_.responses, {}).front().second;
+      ASSERT_EQ(ask(message), Outcome::answered) << rdata;
+      EXPECT_EQ(response_, miss) << rdata;
+      EXPECT_LE(response_.size(), limit);
+    }
+  }
+}
 
 TEST_F(FromCacheTest, AHitAsksNobodyAndItsTtlAges) {
   have_answer(seconds{0});

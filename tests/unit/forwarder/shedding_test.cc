@@ -31,8 +31,8 @@ class SheddingTest : public ForwarderTest {
   void flood(std::size_t count, std::array<std::uint8_t, 4> client = loud) {
     for (std::size_t at = 0; at < count; ++at) {
       ++last_;
-      const auto now =
-          forwarder_.answer_now({.address = client}, with_edns(query(numbered(last_))), out_);
+      const auto message = with_edns(query(numbered(last_)));
+      const auto now = forwarder_.answer_now({.address = client}, message, out_);
       ASSERT_EQ(now.outcome, Outcome::pending);
       forwarder_.forward({.sink = &clients_, .path = {}, .connection = last_});
     }

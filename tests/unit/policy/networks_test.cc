@@ -36,6 +36,8 @@ TEST(Network, ParsesAndPrints) {
       {"128.0.0.0/0", nullptr},
       {"10.0.0.0/33", nullptr},
       {"::/129", nullptr},
+      {"::ffff:10.0.0.1/104", nullptr},
+      {"::ffff:0:0/90", nullptr},
       {"10.0.0.0/", nullptr},
       {"10.0.0.0/08x", nullptr},
       {"10.0.0.0/-1", nullptr},
@@ -77,6 +79,14 @@ TEST(Network, Contains) {
       {"fc00::/7", "fe00::", false},
       {"::1/128", "::1", true},
       {"::1/128", "::2", false},
+      {"2001:db8::/64", "2001:db8::ffff:ffff:ffff:ffff", true},
+      {"2001:db8::/64", "2001:db8:0:1::", false},
+      {"2001:db8::/65", "2001:db8::7fff:ffff:ffff:ffff", true},
+      {"2001:db8::/65", "2001:db8::8000:0:0:0", false},
+      {"2001:db8::a:0:0/96", "2001:db8::a:ffff:ffff", true},
+      {"2001:db8::a:0:0/96", "2001:db8::b:0:0", false},
+      {"2001:db8::2/127", "2001:db8::3", true},
+      {"2001:db8::2/127", "2001:db8::4", false},
   };
   for (const Row& row : rows) {
     const auto octets = address(row.address);

@@ -20,6 +20,7 @@ std::string said(std::string_view name, std::uint16_t qtype, const SpecialNames&
   const Name qname = name_from_text(name).value();
   SpecialAnswer answer;
   if (!names.answer(qname.octets(), qtype, rclass::in, answer)) return "forward";
+  EXPECT_TRUE(names.may_answer(qname.octets())) << name;
   const LocalAnswer local = answer.local();
 
   // As a client would see it: the question, then the records.
