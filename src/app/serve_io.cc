@@ -1,6 +1,5 @@
 #include <chrono>
 #include <csignal>
-#include <ctime>
 #include <string>
 #include <sys/resource.h>
 #include <thread>
@@ -46,11 +45,10 @@ void raise_descriptor_limit(const Config& config, Log& log) {
   }
 }
 
-void serve_until_stopped(const Signals& signals, Server& server, const ConfigSource& source,
-                         Log& log) {
-  constexpr std::time_t housekeeping_seconds = 5;
+void serve_until_stopped(Signals& signals, Server& server, const ConfigSource& source, Log& log) {
+  constexpr std::chrono::seconds housekeeping{5};
   while (true) {
-    const int signal = signals.wait(housekeeping_seconds);
+    const int signal = signals.wait(housekeeping);
     log.report_suppressed();
     if (signal == SIGHUP) server.reload(source);
     if (signal == SIGTERM || signal == SIGINT) {
@@ -89,12 +87,12 @@ AdminSources sources_of(Server& server, std::function<std::vector<WorkerState>()
 
 int serve(const ConfigSource& configured, const Environment& environment) {
   const auto started = wall_now();
-  const Signals signals;
   auto inherited = take_inherited_sockets();
   if (!inherited) {
     tell_standard_error(inherited.error() + "\n");
     return exit_configuration;
   }
+  Signals signals;
   ConfigSource source = configured;
   source.use_inherited(addresses_of(*inherited));
   auto loaded = source.load();
@@ -140,7 +138,6 @@ int serve(const ConfigSource& configured, const Environment& environment) {
       start_admin(std::move(*admin_socket), admin_pages(sources_of(server, look, started)), log);
   server.start();
   serve_until_stopped(signals, server, source, log);
-  signals.begin_to_stop();
   control.reset();  // the next sotto may take the socket while this one drains
   stop(server);
   return exit_stopped;

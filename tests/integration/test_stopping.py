@@ -1,5 +1,6 @@
 """Every way out is bounded: doc/decisions/0038."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 from harness import answers, kernel, wire
 from harness.admin import Admin
 from harness.pipes import StalledPipe
+from harness.processes import Process
 from harness.sotto import binary, environment, new_port
 from harness.waiting import PATIENCE
 
@@ -47,7 +49,7 @@ def test_a_second_signal_ends_it_at_once_though_nobody_reads_the_log(start_unrea
         client.send(wire.query("never.example"))
         fake.wait_for_query("never.example")
         sotto.signal(signal.SIGTERM)
-        sotto.await_stopping()
+        sotto.await_taken(signal.SIGTERM)
         sotto.signal(signal.SIGTERM)
         assert sotto.wait() == 1
 
@@ -60,6 +62,38 @@ def test_a_failed_start_ends_though_nobody_reads_why(unread, arguments, code):
     sotto = subprocess.run([str(binary()), *arguments], stderr=unread.writer, env=environment(),
                            timeout=PATIENCE, check=False)
     assert sotto.returncode == code
+
+
+# --- a configuration that is never read --------------------------------------------------------
+
+
+def end_by_two(sotto, number: signal.Signals) -> None:
+    sotto.await_taken(number)
+    sotto.signal(number)
+    sotto.await_taken(number)
+    sotto.signal(number)
+    assert sotto.wait() == 1
+    assert "stopped by a second signal" in sotto.log()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_a_start_that_hangs(tmp_path, number):
+    """Nobody writes to the pipe, as on a mount whose server is gone."""
+    pipe = tmp_path / "sotto.toml"
+    os.mkfifo(pipe)
+    sotto = Process("sotto", [str(binary()), "--config", str(pipe)], tmp_path / "sotto.log",
+                    env=environment())
+    end_by_two(sotto, number)
+
+
+def test_a_second_signal_ends_a_reload_that_hangs(start, fake):
+    sotto = start(fake)
+    sotto.config_file.unlink()
+    os.mkfifo(sotto.config_file)
+    sotto.signal(signal.SIGHUP)
+    sotto.await_taken(signal.SIGHUP)
+    sotto.assert_right("meanwhile.example.")
+    end_by_two(sotto, signal.SIGTERM)
 
 
 # --- the cache's file --------------------------------------------------------------------------

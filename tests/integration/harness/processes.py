@@ -59,6 +59,16 @@ class Process:
 
         return wait_for(ready, f"{self.name}: {what}")
 
+    def await_taken(self, number: signal.Signals) -> None:
+        """Waits until the process, which blocks this signal, has taken the one that was sent."""
+
+        def has(field: str) -> bool:
+            status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+            signals = re.search(rf"^{field}:\s*(\w+)", status, re.MULTILINE).group(1)
+            return bool(int(signals, 16) >> (number - 1) & 1)
+
+        self.wait_until(lambda: has("SigBlk") and not has("ShdPnd"), f"{number} taken")
+
     def signal(self, number: signal.Signals) -> None:
         self.child.send_signal(number)
 

@@ -160,15 +160,6 @@ class Sotto(Process):
     def reload(self) -> None:
         self.signal(signal.SIGHUP)
 
-    def await_stopping(self) -> None:
-        """Until a second signal would end it at once: SIGTERM has a handler."""
-        def has_handler() -> bool:
-            status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-            caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
-            return bool(int(caught.split()[1], 16) & 1 << (signal.SIGTERM - 1))
-
-        self.wait_until(has_handler, "stopping")
-
     def peers(self) -> set[tuple[str, int]]:
         """Remote ends of all its sockets towards others; clients of its own port left out."""
         mine = set()
