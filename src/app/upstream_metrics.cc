@@ -50,11 +50,12 @@ void add_queries(MetricFamilies& families, const UpstreamsStatus& status) {
                             "Queries sent to upstreams by how they ended; with "
                             "sotto_upstream_in_flight as many as sotto_upstream_queries_total."),
            status, "result", query_results);
-  add_each(families.counter("sotto_upstream_answer_faults_total",
-                            "Answers that came when nobody waited any more (late), that answer "
-                            "nothing that was asked (discarded), that say SERVFAIL or REFUSED "
-                            "(failure)."),
-           status, "fault", answer_faults);
+  add_each(
+      families.counter("sotto_upstream_answer_faults_total",
+                       "Answers that came when nobody waited any more (late), that answer "
+                       "nothing that was asked (discarded), that say SERVFAIL, REFUSED or NOTIMP "
+                       "(failure)."),
+      status, "fault", answer_faults);
   add_one(families.gauge("sotto_upstream_in_flight", "Queries that have no answer yet."), status,
           [](const UpstreamReport& report) { return report.in_flight; });
   families

@@ -17,7 +17,11 @@ class Pass {
   Pass(Answer& answer, const Question& question, const TtlRules& rules)
       : answer_(answer),
         question_(question),
-        rules_(rules),
+        ttl_min_(rules.ttl_min),
+        ttl_max_(question.flags().dnssec_ok && !answer.edns
+                     ? std::min(rules.ttl_max, without_opt_ttl_max)
+                     : rules.ttl_max),
+        negative_ttl_max_(std::min(rules.negative_ttl_max, ttl_max_)),
         walk_(answer.message, header_octets + question.name().size() + question_tail_octets) {}
 
   bool run();
@@ -39,7 +43,9 @@ class Pass {
 
   Answer& answer_;
   const Question& question_;
-  const TtlRules& rules_;
+  const std::uint32_t ttl_min_;
+  const std::uint32_t ttl_max_;
+  const std::uint32_t negative_ttl_max_;
   RecordWalk walk_;
   std::uint32_t lowest_ = UINT32_MAX;
   bool foreign_ = false;  // the answer section begins with another name's record
@@ -63,7 +69,7 @@ bool Pass::bound_answers() {
     const RecordPlace place = walk_.next();
     if (left == count(0)) foreign_ = !is_about_qname(place);
     found = found || is_asked_for(place);
-    bound(place, ttl_of(place), rules_.ttl_max);
+    bound(place, ttl_of(place), ttl_max_);
   }
   return found;
 }
@@ -72,16 +78,15 @@ bool Pass::bound_answers() {
 bool Pass::bound_negative_authorities() {
   bool found = false;
   std::uint32_t minimum = UINT32_MAX;
-  const std::uint32_t negative_max = std::min(rules_.negative_ttl_max, rules_.ttl_max);
   for (std::uint16_t left = count(1); left > 0; --left) {
     const RecordPlace place = walk_.next();
     const bool soa = type_of(place) == rtype::soa;
     if (soa) minimum = std::min(minimum, minimum_of_soa(place));
     found = found || soa;
     if (soa || is_signature_of_soa(place)) {
-      bound(place, std::min(ttl_of(place), minimum), negative_max);
+      bound(place, std::min(ttl_of(place), minimum), negative_ttl_max_);
     } else {
-      bound(place, ttl_of(place), rules_.ttl_max);
+      bound(place, ttl_of(place), ttl_max_);
     }
   }
   return found;
@@ -90,14 +95,14 @@ bool Pass::bound_negative_authorities() {
 void Pass::bound_rest() {
   while (!walk_.at_end()) {
     const RecordPlace place = walk_.next();
-    bound(place, ttl_of(place), rules_.ttl_max);
+    bound(place, ttl_of(place), ttl_max_);
   }
 }
 
 // A maximum below the minimum wins: what is forgotten too soon costs a query, what is kept too long
 // is wrong.
 void Pass::bound(const RecordPlace& place, std::uint32_t ttl_given, std::uint32_t ttl_max) {
-  const std::uint32_t ttl = std::min(std::max(ttl_given, rules_.ttl_min), ttl_max);
+  const std::uint32_t ttl = std::min(std::max(ttl_given, ttl_min_), ttl_max);
   store32(octets() + place.ttl(), ttl);
   lowest_ = std::min(lowest_, ttl);
 }

@@ -230,6 +230,14 @@ def test_edns_comes_back_by_a_probe_if_an_odd_name_was_the_first(start, fake):
     wait_for(asked_with_edns, "EDNS after the probe")
 
 
+def test_an_answer_without_opt_is_not_kept_for_long_for_validators(start, fake):
+    """It has no signatures, and the server may be found to know EDNS any moment."""
+    fake.answer = answers.formerr_to_edns_for("once.example")
+    sotto = start(fake)
+    assert sotto.assert_right("once.example.", want_dnssec=True).answer[0].ttl == 30
+    assert sotto.assert_right("once.example.").answer[0].ttl == 300
+
+
 def test_a_reload_gives_edns_back(start, fake):
     fake.answer = answers.formerr_to_edns
     sotto = start(fake)

@@ -83,7 +83,10 @@ def test_a_second_signal_ends_a_start_that_hangs(tmp_path, number):
     os.mkfifo(pipe)
     sotto = Process("sotto", [str(binary()), "--config", str(pipe)], tmp_path / "sotto.log",
                     env=environment())
-    end_by_two(sotto, number)
+    try:
+        end_by_two(sotto, number)
+    finally:
+        sotto.kill()
 
 
 def test_a_second_signal_ends_a_reload_that_hangs(start, fake):

@@ -77,9 +77,11 @@ Question asked(std::uint16_t qtype) {
   return {wire("www.example.com"), qtype, rclass::in, {.dnssec_ok = true}};
 }
 
+// As if it had come with OPT.
 Answer rewritten(const Octets& message, const Question& question) {
   Answer answer;
   EXPECT_TRUE(rewrite_response(message, question, answer));
+  answer.edns = true;
   return answer;
 }
 
@@ -93,6 +95,29 @@ Ttls ttls(const Answer& answer) {
     for (const auto& each : message->records) found.push_back(each.ttl);
   }
   return found;
+}
+
+// --- without OPT ---------------------------------------------------------------------------------
+
+// Signatures may be missing because the server was taken for one without EDNS.
+TEST(TtlRules, AnAnswerWithoutOptToAQuestionWithDoIsKeptForHalfAMinute) {
+  const Sections all = {
+      .answers = {address(1)}, .authorities = {ns(7)}, .additionals = {target_address(3'600)}};
+  const Sections none = {.authorities = {soa(900, 900)}};
+  const auto given = [](const Sections& sections, std::uint16_t flags, bool edns, bool dnssec_ok) {
+    const Question question(wire("www.example.com"), rtype::a, rclass::in,
+                            {.dnssec_ok = dnssec_ok});
+    Answer answer = rewritten(response(sections, flags, rtype::a), question);
+    answer.edns = edns;
+    EXPECT_TRUE(apply_ttl_rules(answer, question, {.ttl_min = 60}));
+    return ttls(answer);
+  };
+  const Ttls usual = {300, 60, 3'600};
+  EXPECT_EQ(given(all, noerror_flags, false, true), (Ttls{30, 30, 30}));
+  EXPECT_EQ(given(none, nxdomain_flags, false, true), (Ttls{30}));
+  EXPECT_EQ(given(all, noerror_flags, true, true), usual);
+  EXPECT_EQ(given(all, noerror_flags, false, false), usual);
+  EXPECT_EQ(given(none, nxdomain_flags, false, false), (Ttls{900}));
 }
 
 // --- what may be kept ----------------------------------------------------------------------------
