@@ -11,15 +11,26 @@ namespace {
 
 constexpr int exit_failed = 1;
 
-void ignore(int signal) {
+void handle(int signal, void (*handler)(int)) {
   struct sigaction action {};
-  action.sa_handler = SIG_IGN;
+  action.sa_handler = handler;
   ::sigemptyset(&action.sa_mask);
   ::sigaction(signal, &action, nullptr);
 }
 
+// If another fills the pipe between the look and the write below, an alarm ends it all the same.
+void end_in_a_second() {
+  handle(SIGALRM, [](int) { ::_exit(exit_failed); });
+  sigset_t alarm_only{};
+  ::sigemptyset(&alarm_only);
+  ::sigaddset(&alarm_only, SIGALRM);
+  ::pthread_sigmask(SIG_UNBLOCK, &alarm_only, nullptr);
+  ::alarm(1);
+}
+
 // Waits for nobody: not for a full pipe either.
 [[noreturn]] void end_at_once(int signal) {
+  end_in_a_second();
   const char* const why =
       signal == SIGALRM   ? "sotto: stopping took too long; what was not saved yet is lost\n"
       : signal == SIGQUIT ? "sotto: stopped by SIGQUIT; nothing is saved\n"
@@ -36,11 +47,11 @@ Signals::Signals() {
     ::sigaddset(&listened_to_, signal);
   }
   ::pthread_sigmask(SIG_BLOCK, &listened_to_, nullptr);
-  ignore(SIGPIPE);
-  ignore(SIGXFSZ);  // a file at its size limit is a failed write, no more
+  handle(SIGPIPE, SIG_IGN);
+  handle(SIGXFSZ, SIG_IGN);  // a file at its size limit is a failed write, no more
   // Free for what they may mean one day; other servers reopen logs or tell statistics on them.
-  ignore(SIGUSR1);
-  ignore(SIGUSR2);
+  handle(SIGUSR1, SIG_IGN);
+  handle(SIGUSR2, SIG_IGN);
   thread_ = std::thread([this] { run_or_end("signals", [this] { listen(); }); });
 }
 

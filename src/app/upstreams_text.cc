@@ -168,7 +168,7 @@ std::string upstream_text(const UpstreamStatus& upstream, bool several_workers,
   out += line("  ", "answers",
               or_none(parts_text({{totals.answered, "in time"},
                                   {totals.late, "late"},
-                                  {totals.failure_answers, "SERVFAIL or REFUSED"},
+                                  {totals.failure_answers, "SERVFAIL/REFUSED/NOTIMP"},
                                   {totals.discarded, "discarded"},
                                   {totals.lost, "lost"},
                                   {totals.abandoned, "given up"}})));

@@ -49,13 +49,11 @@ inline void copy_whole_words(const Word* from, std::uint8_t* to, std::size_t wor
 }
 
 inline void copy_from_words(const Word* from, std::uint8_t* to, std::size_t octets) {
-  for (; octets >= word_octets; octets -= word_octets) {
-    copy_word(*from++, to);
-    to += word_octets;
-  }
-  if (octets > 0) {
-    const std::uint64_t word = load_word(*from);
-    std::memcpy(to, &word, octets);
+  const std::size_t words = octets / word_octets;
+  copy_whole_words(from, to, words);
+  if (const std::size_t rest = octets % word_octets; rest > 0) {
+    const std::uint64_t word = load_word(from[words]);
+    std::memcpy(to + words * word_octets, &word, rest);
   }
 }
 

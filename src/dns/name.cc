@@ -1,12 +1,12 @@
 #include "dns/name.h"
 
-#include <cassert>
 #include <cstring>
 
 #include "dns/flat_name.h"
 #include "dns/letter_case.h"
 
 namespace sotto {
+
 bool operator==(const Name& left, const Name& right) {
   return left.length_ == right.length_ &&
          std::memcmp(left.octets_.data(), right.octets_.data(), left.length_) == 0;

@@ -87,10 +87,6 @@ std::uint16_t response_flags(const Asker& asker, std::uint16_t rcode) {
                                     (asker.flags & copied) | (rcode & flag::rcode_mask));
 }
 
-bool wants_authentic_data(const Asker& asker) {
-  return (asker.flags & flag::authentic_data) != 0 || asker.edns.dnssec_ok;
-}
-
 // The last RRset's end up to which the message fits into octets_max; everything before the records
 // always fits.
 RrsetEnd last_fitting_end(const Answer& answer, const Asker& asker, std::size_t octets_max) {
@@ -117,7 +113,7 @@ std::size_t complete(const PlacedMessage& placed, bool truncated, const Ede& err
   const std::uint16_t rcode = expressible(forwarded_rcode(placed.rcode), asker);
   std::uint16_t flags = response_flags(asker, rcode);
   if (truncated) flags |= flag::truncated;
-  if (placed.authentic && wants_authentic_data(asker)) flags |= flag::authentic_data;
+  if (placed.authentic && asker.wants_authentic_data()) flags |= flag::authentic_data;
   std::uint8_t* const header = buffer.data();
   store16(header, asker.id);
   store16(header + 2, flags);
@@ -134,15 +130,6 @@ std::size_t complete(const PlacedMessage& placed, bool truncated, const Ede& err
 }
 
 }  // namespace
-
-void Asker::take(const Query& query) {
-  id = query.id;
-  flags = query.flags;
-  qtype = query.qtype;
-  qclass = query.qclass;
-  qname = query.qname;
-  edns = query.edns;
-}
 
 std::uint16_t response_octets_max(const QueryEdns& edns, bool datagram) {
   if (!datagram) return static_cast<std::uint16_t>(message_octets_max);

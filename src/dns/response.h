@@ -8,19 +8,13 @@
 
 #include "dns/answer.h"
 #include "dns/constants.h"
-#include "dns/name.h"
 #include "dns/query.h"
 
 namespace sotto {
 
-// Who gets a response, as far as the response shows it. A view into the query's octets.
-struct Asker {
-  std::uint16_t id = 0;
-  std::uint16_t flags = 0;              // as the client sent them
-  std::span<const std::uint8_t> qname;  // the client's spelling; empty: no question to echo
-  std::uint16_t qtype = 0;
-  std::uint16_t qclass = 0;
-  QueryEdns edns;
+// A query, and what its response may be. Views into the query's octets, as Query is; without a name
+// there is no question to echo.
+struct Asker : Query {
   std::uint16_t octets_max = 0;     // what fits: by transport and EDNS, see response_octets_max()
   std::uint16_t padding_block = 0;  // pad to a multiple of this; 0: no padding
   std::uint16_t keepalive = 0;  // units of 100 ms, sent if the client asked for it and it is not 0
@@ -32,7 +26,7 @@ struct Asker {
     return asker;
   }
   // What the query says; the rest stays as it is.
-  void take(const Query& query);
+  void take(const Query& query) { static_cast<Query&>(*this) = query; }
 };
 
 // RFC 6891 §6.2.3, RFC 9715: over UDP min(client's size, 1232), 512 without EDNS.

@@ -138,7 +138,7 @@ std::optional<Forwarder::Now> Forwarder::answer_from_cache(std::span<std::uint8_
   PlacedMessage placed;
   const Cache::Placing placing = cache_.place(asked_->question, asked_->hash, now_,
                                               out.first(placed_octets_max(asker_)), placed);
-  if (placing == Cache::Placing::other) return answer_found_in_cache(out);
+  if (placing == Cache::Placing::other) return answer_by_copy(out);
   stale_known_ = false;
   if (placing == Cache::Placing::absent) return std::nullopt;
   counters_.hits.add();
@@ -147,7 +147,7 @@ std::optional<Forwarder::Now> Forwarder::answer_from_cache(std::span<std::uint8_
   return now;
 }
 
-std::optional<Forwarder::Now> Forwarder::answer_found_in_cache(std::span<std::uint8_t> out) {
+std::optional<Forwarder::Now> Forwarder::answer_by_copy(std::span<std::uint8_t> out) {
   const Cache::Found found = cache_.find(asked_->question, asked_->hash, now_, found_);
   stale_known_ = found.state == Cache::State::stale;
   switch (found.state) {

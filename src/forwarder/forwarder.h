@@ -162,7 +162,7 @@ class Forwarder final : public ExchangeEvents {
   [[gnu::noinline]] Now answer(const LocalAnswer& local, std::span<std::uint8_t> out,
                                Counter& counter);
   std::optional<Now> answer_from_cache(std::span<std::uint8_t> out);
-  [[gnu::noinline]] std::optional<Now> answer_found_in_cache(std::span<std::uint8_t> out);
+  [[gnu::noinline]] std::optional<Now> answer_by_copy(std::span<std::uint8_t> out);
   Now answer_found(std::span<std::uint8_t> out);
   void refresh_ahead();
   Pending* find_pending();

@@ -1,7 +1,6 @@
 // Address ranges: who may ask. Test: tests/unit/policy/networks_test.cc.
 #pragma once
 
-#include <array>
 #include <cassert>
 #include <cstdint>
 #include <cstring>

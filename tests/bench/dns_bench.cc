@@ -136,17 +136,6 @@ void write_response_address(benchmark::State& state) {
 }
 BENCHMARK(write_response_address);
 
-void asker_of_query(benchmark::State& state) {
-  const Octets message = client_query(rtype::a);
-  Query query;
-  parse_query(message, query);
-  for (auto _ : state) {
-    Asker asker = Asker::of(query, 1232);
-    benchmark::DoNotOptimize(asker);
-  }
-}
-BENCHMARK(asker_of_query);
-
 // 32 messages arrive in one read, as they do from a busy upstream.
 void frame_32_messages(benchmark::State& state) {
   const Octets message = address_answer();

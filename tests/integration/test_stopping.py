@@ -54,6 +54,20 @@ def test_a_second_signal_ends_it_at_once_though_nobody_reads_the_log(start_unrea
         assert sotto.wait() == 1
 
 
+def test_a_pipe_that_fills_before_the_write_does_not_hold_a_second_signal(start_unread, fake,
+                                                                         tmp_path):
+    fake.answer = answers.nothing
+    sotto = start_unread(fake, query_timeout="60s",
+                         env=kernel.environment(tmp_path, "SOTTO_TEST_POLL_LIES"))
+    with sotto.datagram() as client:
+        client.send(wire.query("never.example"))
+        fake.wait_for_query("never.example")
+        sotto.signal(signal.SIGTERM)
+        sotto.await_taken(signal.SIGTERM)
+        sotto.signal(signal.SIGTERM)
+        assert sotto.wait() == 1
+
+
 @pytest.mark.parametrize("arguments, code", [
     (["--listen", "192.0.2.1:53", "--upstream", "tls://192.0.2.2"], 1),
     (["--listen", "nonsense"], 2),

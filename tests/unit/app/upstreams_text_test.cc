@@ -21,8 +21,8 @@ good: usable
   why          used: the only one of its group
   latency      p50 12 ms, p95 40 ms, p99 1.5 s
   queries      100 sent, 3 resent, 4 hedged, 1 probe, 2 in flight
-  answers      90 in time, 5 late, 8 SERVFAIL or REFUSED, 7 discarded, 6 lost,
-               10 given up
+  answers      90 in time, 5 late, 8 SERVFAIL/REFUSED/NOTIMP, 7 discarded,
+               6 lost, 10 given up
   connections  11 begun, 9 handshakes, 2 resumed
   failures     3 connect, 1 silent
   192.0.2.1:853  works
